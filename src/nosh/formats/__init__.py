@@ -1,0 +1,1 @@
+"""What bytes mean: packages, archives, programs."""

@@ -1,0 +1,82 @@
+"""A tar that `docker load` (20.10 and newer) and `podman load` read, and that is an OCI image layout as well."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+
+from nosh.formats import tar
+from nosh.oci import layout
+from nosh.oci import manifest as manifests
+from nosh.oci.image import GZIP, Image
+from nosh.oci.manifest import Index
+from nosh.outside.store import check_digest
+from nosh.values import digest as digests
+from nosh.values.digest import Digest
+from nosh.values.entry import Entry, Kind
+from nosh.values.errors import InputError
+
+
+def write(image: Image, write_bytes: Callable[[bytes], object], name: str, *, docker: bool = True) -> None:
+    """Write the tar; its bytes depend on the image and the name only.
+
+    Args:
+        image: what to write.
+        write_bytes: takes the tar's bytes in order.
+        name: ``name:tag`` that the engine gives it.
+        docker: write the part that Docker reads, too; without it the tar is a plain OCI layout.
+
+    Raises:
+        InputError: Docker cannot read the image's layers.
+        VerificationError: a layer has other contents than its digest says.
+    """
+    if docker and any(layer.media_type not in {GZIP} for layer in image.layers):
+        raise InputError(
+            "cannot write docker-archive: not every Docker reads layers that are not gzip",
+            hint="build with --compression gzip, or write oci-archive:FILE",
+        )
+    for directory in ("blobs", "blobs/sha256"):
+        write_bytes(tar.header(Entry(directory, Kind.DIRECTORY, 0o755)))
+    for digest, size, contents in sorted(layout.blobs(image), key=lambda blob: blob[0]):
+        write_bytes(tar.header(Entry(_place(digest), Kind.FILE, 0o644, size=size)))
+        if isinstance(contents, bytes):
+            write_bytes(contents)
+        else:
+            with contents:
+                _copy(iter(lambda file=contents: file.read(1 << 20), b""), write_bytes, digest)  # type: ignore[misc] # the default binds the loop's value
+        write_bytes(tar.padding(size))
+    short = name.rpartition(":")[2]
+    index = manifests.render_index(Index((layout.descriptor(image, short if docker else name),)))
+    _small(write_bytes, "index.json", index)
+    if docker:
+        _small(write_bytes, "manifest.json", _manifest(image, name))
+    _small(write_bytes, "oci-layout", layout.MARK)
+    write_bytes(tar.END)
+
+
+def _place(digest: Digest) -> str:
+    return f"blobs/sha256/{digests.hex_of(digest)}"
+
+
+def _manifest(image: Image, name: str) -> bytes:
+    document = {
+        "Config": _place(image.manifest.config.digest),
+        "RepoTags": [name],
+        "Layers": [_place(layer.digest) for layer in image.layers],
+    }
+    return json.dumps([document], sort_keys=True, separators=(",", ":")).encode()
+
+
+def _small(write_bytes: Callable[[bytes], object], path: str, data: bytes) -> None:
+    write_bytes(tar.header(Entry(path, Kind.FILE, 0o644, size=len(data))))
+    write_bytes(data)
+    write_bytes(tar.padding(len(data)))
+
+
+def _copy(chunks: Iterator[bytes], write_bytes: Callable[[bytes], object], expected: Digest) -> None:
+
+
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+        write_bytes(chunk)
+    check_digest(Digest("sha256:" + found.hexdigest()), expected)

@@ -1,0 +1,147 @@
+"""OCI image layouts: a folder of blobs and an index of names (image-spec `image-layout.md`)."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from nosh.oci import manifest as manifests
+from nosh.oci.image import Image
+from nosh.oci.manifest import Descriptor, Index
+from nosh.outside import store
+from nosh.values.digest import Digest
+from nosh.values.errors import InputError, NotFoundError
+
+MARK = b'{"imageLayoutVersion":"1.0.0"}'
+NAME = "org.opencontainers.image.ref.name"
+
+
+def descriptor(image: Image, name: str) -> Descriptor:
+    """Return how an index names an image."""
+    return Descriptor(
+        manifests.MEDIA_TYPE,
+        image.digest,
+        len(image.manifest_bytes),
+        {NAME: name} if name else {},
+        image.config.platform,
+    )
+
+
+def blobs(image: Image) -> Iterator[tuple[Digest, int, BinaryIO | bytes]]:
+    """Yield digest, size and contents of every blob of an image: layers, configuration, manifest."""
+    for layer in dict.fromkeys((layer.digest, layer.size) for layer in image.layers):
+        yield *layer, image.open(layer[0])
+    yield image.manifest.config.digest, len(image.config_bytes), image.config_bytes
+    yield image.digest, len(image.manifest_bytes), image.manifest_bytes
+
+
+def read_index(folder: Path) -> Index:
+    """Return the index of a layout.
+
+    Raises:
+        InputError: the folder is no layout.
+    """
+    if not (folder / "oci-layout").is_file():
+        raise InputError(f"cannot read image layout {folder}: it has no file oci-layout")
+    with store.guard("read", folder):
+        return manifests.read_index((folder / "index.json").read_bytes())
+
+
+def read(folder: Path, name: str = "") -> Image:
+    """Return an image of a layout; `name` may be left out if there is but one.
+
+    Raises:
+        InputError: the folder is no layout, or holds several images and none is named.
+        NotFoundError: there is no image of that name.
+    """
+    found = read_index(folder).manifests
+    chosen = [item for item in found if not name or item.annotations.get(NAME) == name]
+    if not chosen:
+        known = ", ".join(sorted(item.annotations.get(NAME, "") for item in found))
+        raise NotFoundError(f"cannot find image {name!r} in {folder}", hint=f"it has {known}" if known else "")
+    if len({item.digest for item in chosen}) > 1:
+        raise InputError(f"cannot choose an image of {folder}: it has {len(chosen)}", hint="add :TAG")
+    return open_image(folder, chosen[0].digest)
+
+
+def open_image(folder: Path, digest: Digest) -> Image:
+    """Return the image with that manifest; manifest and configuration are checked against their digests.
+
+    Raises:
+        VerificationError: a blob has other contents.
+        StoreError: a blob is missing.
+    """
+    manifest_bytes = _small(folder, digest)
+    config_bytes = _small(folder, manifests.read(manifest_bytes).config.digest)
+
+    def open_blob(wanted: Digest) -> BinaryIO:
+        with store.guard("read", folder):
+            return store.blob_path(folder, wanted).open("rb")
+
+    return Image(manifest_bytes, config_bytes, open_blob)
+
+
+def _small(folder: Path, digest: Digest) -> bytes:
+    with store.guard("read", folder):
+        data = store.blob_path(folder, digest).read_bytes()
+    store.check(data, digest)
+    return data
+
+
+def put(image: Image, folder: Path, *, link_from: Path | None = None) -> None:
+    """Bring an image's blobs into a layout, by hard link where they are files of `link_from`.
+
+    Raises:
+        StoreError: the disk is full or not writable.
+        VerificationError: a layer has other contents than its digest says.
+    """
+    for digest, size, contents in blobs(image):
+        target = store.blob_path(folder, digest)
+        with store.guard("write", folder):
+            there = target.stat().st_size == size if target.exists() else False
+        if there:
+            pass
+        elif isinstance(contents, bytes):
+            store.replace(target, contents)
+        elif link_from is None or not store.link(store.blob_path(link_from, digest), target):
+            _copy(contents, folder, digest)
+        if not isinstance(contents, bytes):
+            contents.close()
+
+
+def _copy(contents: BinaryIO, folder: Path, digest: Digest) -> None:
+    with store.Writer(folder) as writer:
+        shutil.copyfileobj(contents, writer, 1 << 20)
+        store.check_digest(writer.digest(), digest)
+        writer.commit()
+
+
+def name(folder: Path, item: Descriptor) -> None:
+    """Give an image of a layout its name, taking it from another one; the layout is made if it is not there."""
+    with store.lock_file(folder / ".lock"):
+        mark = folder / "oci-layout"
+        if not mark.exists():
+            store.replace(mark, MARK)
+        known = read_index(folder).manifests if (folder / "index.json").exists() else ()
+        wanted = item.annotations.get(NAME)
+        others = tuple(other for other in known if other.annotations.get(NAME) != wanted)
+        kept = sorted((*others, item), key=lambda one: (one.annotations.get(NAME, ""), one.digest))
+        if tuple(kept) != known:
+            store.replace(folder / "index.json", manifests.render_index(Index(tuple(kept))))
+
+
+def write(image: Image, folder: Path, tag: str = "latest") -> None:
+    """Write an image into a layout beside what it holds.
+
+    Raises:
+        InputError: the folder is there and is something else.
+        StoreError: the disk is full or not writable.
+    """
+    if folder.exists() and not (folder / "oci-layout").exists() and any(folder.iterdir()):
+        raise InputError(
+            f"cannot write image layout {folder}: the folder is there and holds something else",
+            hint="name a new or an empty folder",
+        )
+    put(image, folder)
+    name(folder, descriptor(image, tag))
+    shutil.rmtree(folder / "tmp", ignore_errors=True)

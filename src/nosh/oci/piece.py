@@ -1,0 +1,197 @@
+"""Making pieces and putting them together as layers, without compressing anything twice."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import cache
+from typing import BinaryIO, cast
+
+from nosh.formats import compression, elf, tar
+from nosh.formats.compression import Compressor
+from nosh.oci.image import GZIP, ZSTD
+from nosh.oci.manifest import Descriptor
+from nosh.outside.store import Store, Writer
+from nosh.values.binary import Binary
+from nosh.values.digest import Digest
+from nosh.values.entry import Entry, Kind
+from nosh.values.errors import FormatError, VerificationError
+from nosh.values.piece import Node, Piece
+
+Member = tuple[Entry, Iterable[bytes | memoryview]]
+
+MEDIA_TYPES = {"gzip": GZIP, "zstd": ZSTD}
+# Compressed members that may wait for their turn: enough to keep the cores busy, few enough to stay small.
+_WAITING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer in the store; `size` and `tar_size` in bytes, compressed and not."""
+
+    digest: Digest
+    size: int
+    diff_id: Digest
+    tar_size: int
+    media_type: str
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The layer as a manifest names it."""
+        return Descriptor(self.media_type, self.digest, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What pieces are made with: a store, a compressor and the cores that run it."""
+
+    store: Store
+    compressor: Compressor
+    cores: Executor
+
+
+class _Out:
+    """Uncompressed bytes in, compressed members of a fixed size out, in order."""
+
+    def __init__(self, press: Press, writer: Writer) -> None:
+        self._press, self._writer = press, writer
+        self._buffer = bytearray()
+        self._waiting: deque[Future[bytes]] = deque()
+        self.total = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.total += len(data)
+        self._buffer += data
+        member = self._press.compressor.member
+        while len(self._buffer) >= member:
+            self._send(bytes(memoryview(self._buffer)[:member]))
+            del self._buffer[:member]
+
+    def finish(self) -> None:
+        if self._buffer:
+            self._send(bytes(self._buffer))
+            self._buffer.clear()
+        while self._waiting:
+            self._writer.write(self._waiting.popleft().result())
+
+    def _send(self, data: bytes) -> None:
+        self._waiting.append(self._press.cores.submit(self._press.compressor.compress, data))
+        while len(self._waiting) > _WAITING:
+            self._writer.write(self._waiting.popleft().result())
+
+
+def make(press: Press, members: Iterable[Member], *, time: int) -> Piece:
+    """Write the members as a piece into the store.
+
+    Raises:
+        FormatError: a member is damaged.
+        StoreError: the disk is full or not writable.
+    """
+    nodes: list[Node] = []
+    directories: list[Entry] = []
+    with press.store.write() as writer:
+        out = _Out(press, writer)
+        for entry, body in members:
+            if entry.kind is Kind.DIRECTORY:
+                directories.append(entry)
+            else:
+                nodes.append(_node(out, entry, body))
+        out.finish()
+        size = writer.size
+        digest = writer.commit()
+    return Piece(digest, size, out.total, time, tuple(nodes), tuple(directories))
+
+
+def _node(out: _Out, entry: Entry, body: Iterable[bytes | memoryview]) -> Node:
+    out.write(tar.header(entry))
+    if entry.kind is not Kind.FILE:
+        return Node(entry)
+    found = hashlib.sha256()
+    chunks = iter(body)
+    first = next(chunks, b"")
+    binary: Binary | None = None
+    if elf.is_elf(bytes(first[:4])):
+        # A program is read whole: what it needs stands at both ends of it.
+        first = b"".join([first, *chunks])
+        binary = _binary(entry, first)
+    written = 0
+    while first:
+        found.update(first)
+        out.write(first)
+        written += len(first)
+        first = next(chunks, b"")
+    if written != entry.size:
+        raise FormatError(f"cannot read /{entry.path}: it has {written} bytes, not {entry.size}")
+    out.write(tar.padding(entry.size))
+    return Node(entry, found.hexdigest(), binary)
+
+
+def _binary(entry: Entry, data: bytes | memoryview) -> Binary:
+    try:
+        return elf.read(data)
+    except FormatError as error:
+        raise FormatError(f"cannot read program /{entry.path}: {error.message}") from error
+
+
+def assemble(press: Press, directories: Sequence[Entry], pieces: Sequence[Piece]) -> Layer:
+    """Put directories and pieces together as one layer in the store.
+
+    Raises:
+        VerificationError: a piece has changed on disk.
+        StoreError: the disk is full or not writable.
+    """
+    compress = press.compressor.compress
+    head = b"".join(tar.header(entry) for entry in directories)
+    found = hashlib.sha256(head)
+    total = len(head) + len(tar.END)
+    with press.store.write() as writer:
+        if head:
+            writer.write(compress(head))
+        for piece in pieces:
+            if piece.tar_size:
+                total += _append(press, piece, writer, found)
+        found.update(tar.END)
+        writer.write(_end(press.compressor))
+        size = writer.size
+        digest = writer.commit()
+    return Layer(digest, size, Digest("sha256:" + found.hexdigest()), total, MEDIA_TYPES[press.compressor.format])
+
+
+@cache
+def _end(compressor: Compressor) -> bytes:
+    return compressor.compress(tar.END)
+
+
+def _append(press: Press, piece: Piece, writer: Writer, found: "hashlib._Hash") -> int:
+    seen = hashlib.sha256()
+    total = 0
+    with press.store.open(piece.digest) as file:
+        tee = _Tee(file, writer, seen)
+        for chunk in compression.decompress(cast("BinaryIO", tee)):
+            found.update(chunk)
+            total += len(chunk)
+    if "sha256:" + seen.hexdigest() != piece.digest or total != piece.tar_size:
+        raise VerificationError(
+            f"cannot use the piece {piece.digest}: it has changed on disk", hint="run `nosh store verify --repair`"
+        )
+    return total
+
+
+class _Tee:
+    """A file whose bytes go into a layer while they are read."""
+
+    def __init__(self, file: BinaryIO, writer: Writer, seen: "hashlib._Hash") -> None:
+        self._file, self._writer, self._seen = file, writer, seen
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._seen.update(data)
+        self._writer.write(data)
+        return data
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a file's bytes, 1 MiB at a time."""
+    while data := file.read(1 << 20):
+        yield data

@@ -1,0 +1,207 @@
+"""The only door to the network: downloads with retries, limits and honest errors."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+
+from nosh.values.errors import NetworkError
+
+if TYPE_CHECKING:
+    import urllib3
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 256 << 10
+_ATTEMPTS = 4
+_REDIRECTS = 5
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+# A server that is slower than this for a whole minute will not finish.
+_TIMEOUT = 30.0
+
+
+class AbsentError(NetworkError):
+    """The server answers that there is no such thing (404 or 410)."""
+
+
+class _PassingError(NetworkError):
+    """May go away when tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to reach servers.
+
+    Attributes:
+        proxies: by scheme (``http``, ``https``).
+        no_proxy: host names (and their subdomains) that are reached directly.
+        authorities: file with the certificates of trusted authorities; empty means the system's.
+        offline: refuse everything that is not a file.
+    """
+
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    no_proxy: tuple[str, ...] = ()
+    authorities: str = ""
+    offline: bool = False
+    connect_timeout: float = 10.0
+
+
+class Web:
+    """A pool of connections; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._pools: dict[str, urllib3.PoolManager] = {}
+
+    def get(self, url: str, *, limit: int) -> bytes:
+        """Return the body, at most `limit` bytes.
+
+        Raises:
+            AbsentError: there is no such thing.
+            NetworkError: the server cannot be reached or says no, or the body is larger.
+        """
+        parts: list[bytes] = []
+        self.stream(url, parts.append, limit=limit, restart=parts.clear)
+        return b"".join(parts)
+
+    def stream(
+        self, url: str, write: Callable[[bytes], object], *, limit: int, restart: Callable[[], object]
+    ) -> None:
+        """Hand a body to `write` in chunks; `restart` is called before each new try.
+
+        Raises:
+            AbsentError: there is no such thing.
+            NetworkError: the server cannot be reached or says no, or sends more than `limit` bytes.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._once(url, write, limit)
+            except _PassingError as error:
+                if attempt == _ATTEMPTS:
+                    raise NetworkError(error.message, hint=error.hint) from error
+                log.info("%s; trying again", error.message)
+                time.sleep(0.25 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - only spreads load
+                restart()
+            else:
+                return
+
+    def _once(self, url: str, write: Callable[[bytes], object], limit: int) -> None:
+        if urlsplit(url).scheme == "file":
+            _read_file(url, write, limit)
+            return
+        if self.settings.offline:
+            raise NetworkError(
+                f"cannot download {redact(url)}: --offline is given",
+                hint="run once without --offline to fill the store",
+            )
+        for _ in range(_REDIRECTS):
+            with self._response(url) as response:
+                target = response.get_redirect_location()
+                if not target:
+                    _receive(response, url, write, limit)
+                    return
+            url = _redirected(url, target)
+        raise NetworkError(f"cannot download {redact(url)}: too many redirections")
+
+    @contextmanager
+    def _response(self, url: str) -> Iterator["urllib3.BaseHTTPResponse"]:
+        import urllib3  # noqa: PLC0415 - a build that needs no network does not pay for it
+
+        timeout = urllib3.Timeout(connect=self.settings.connect_timeout, read=_TIMEOUT)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "nosh"}
+        try:
+            pool = self._pool(url)
+            response = pool.request(
+                "GET", url, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+            )
+            try:
+                yield response
+            finally:
+                response.close() if response.length_remaining else response.release_conn()
+        except urllib3.exceptions.LocationValueError as error:
+            raise NetworkError(f"cannot download {redact(url)}: the address is malformed") from error
+        except urllib3.exceptions.SSLError as error:
+            raise NetworkError(
+                f"cannot download {redact(url)}: {_reason(error)}",
+                hint="name your authority's certificates with SSL_CERT_FILE",
+            ) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise _PassingError(
+                f"cannot download {redact(url)}: {_reason(error)}",
+                hint="check the network, the proxy settings and the mirror's address (--mirror URL)",
+            ) from error
+
+    def _pool(self, url: str) -> "urllib3.PoolManager":
+        import urllib3  # noqa: PLC0415 - a build that needs no network does not pay for it
+
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        direct = any(host == name or host.endswith("." + name) for name in self.settings.no_proxy if name)
+        proxy = "" if direct else self.settings.proxies.get(parts.scheme, "")
+        if proxy not in self._pools:
+            authorities = self.settings.authorities or None
+            self._pools[proxy] = (
+                urllib3.ProxyManager(proxy, maxsize=8, ca_certs=authorities)
+                if proxy
+                else urllib3.PoolManager(maxsize=8, ca_certs=authorities)
+            )
+        return self._pools[proxy]
+
+
+def _receive(
+    response: "urllib3.BaseHTTPResponse", url: str, write: Callable[[bytes], object], limit: int
+) -> None:
+    status = response.status
+    if status in {404, 410}:
+        raise AbsentError(f"cannot download {redact(url)}: the server has no such file ({status})")
+    if status != 200:
+        kind = _PassingError if status in _TRANSIENT else NetworkError
+        raise kind(f"cannot download {redact(url)}: the server answers {status} {response.reason or ''}".rstrip())
+    total = 0
+    for chunk in response.stream(_CHUNK):
+        total += len(chunk)
+        if total > limit:
+            raise NetworkError(f"cannot download {redact(url)}: the server sends more than {limit} bytes")
+        write(chunk)
+
+
+def _redirected(url: str, target: str) -> str:
+    new = urljoin(url, target)
+    scheme = urlsplit(new).scheme
+    if scheme not in {"http", "https"} or (urlsplit(url).scheme == "https" and scheme == "http"):
+        raise NetworkError(f"cannot download {redact(url)}: it redirects to {redact(new)}, which is less safe")
+    return new
+
+
+def _read_file(url: str, write: Callable[[bytes], object], limit: int) -> None:
+    path = Path(unquote(urlsplit(url).path))
+    try:
+        with path.open("rb") as file:
+            total = 0
+            while data := file.read(_CHUNK):
+                total += len(data)
+                if total > limit:
+                    raise NetworkError(f"cannot read {path}: it has more than {limit} bytes")
+                write(data)
+    except FileNotFoundError:
+        raise AbsentError(f"cannot read {path}: there is no such file") from None
+    except OSError as error:
+        raise NetworkError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "reason", "") or error)
+    return text.rpartition(": ")[2] if text.startswith("<") else text
+
+
+def redact(url: str) -> str:
+    """Return an address without the user name and password in it."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,1 @@
+"""The root file system in memory: what packages bring, and what maintainer scripts would have made."""

@@ -1,0 +1,1 @@
+"""Package repositories, one module a kind."""

