@@ -1,25 +1,30 @@
 """Making pieces and putting them together as layers, without compressing anything twice."""
 
 import hashlib
+import mmap
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from nosh.formats import compression, elf, tar
 from nosh.formats.compression import Compressor
 from nosh.oci.image import GZIP, ZSTD
 from nosh.oci.manifest import Descriptor
-from nosh.outside.store import Store, Writer
+from nosh.outside.store import Store, Writer, guard
 from nosh.values.binary import Binary
 from nosh.values.digest import Digest
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import FormatError, VerificationError
 from nosh.values.piece import Node, Piece
 
-Member = tuple[Entry, Iterable[bytes | memoryview]]
+# A member's contents: chunks in order, or a file of the disk.
+Body = Iterable[bytes | memoryview] | Path
+Member = tuple[Entry, Body]
 
 MEDIA_TYPES = {"gzip": GZIP, "zstd": ZSTD}
 # Compressed members that may wait for their turn: enough to keep the cores busy, few enough to stay small.
@@ -103,28 +108,50 @@ def make(press: Press, members: Iterable[Member], *, time: int) -> Piece:
     return Piece(digest, size, out.total, time, tuple(nodes), tuple(directories))
 
 
-def _node(out: _Out, entry: Entry, body: Iterable[bytes | memoryview]) -> Node:
+def _node(out: _Out, entry: Entry, body: Body) -> Node:
     out.write(tar.header(entry))
     if entry.kind is not Kind.FILE:
         return Node(entry)
+    chunks: Iterable[bytes | memoryview]
+    if isinstance(body, Path):
+        binary, chunks = _mapped(entry, body), _read(body)
+    else:
+        binary, chunks = _gathered(entry, iter(body))
     found = hashlib.sha256()
-    chunks = iter(body)
-    first = next(chunks, b"")
-    binary: Binary | None = None
-    if elf.is_elf(bytes(first[:4])):
-        # A program is read whole: what it needs stands at both ends of it.
-        first = b"".join([first, *chunks])
-        binary = _binary(entry, first)
     written = 0
-    while first:
-        found.update(first)
-        out.write(first)
-        written += len(first)
-        first = next(chunks, b"")
+    for chunk in chunks:
+        found.update(chunk)
+        out.write(chunk)
+        written += len(chunk)
     if written != entry.size:
         raise FormatError(f"cannot read /{entry.path}: it has {written} bytes, not {entry.size}")
     out.write(tar.padding(entry.size))
     return Node(entry, found.hexdigest(), binary)
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with guard("read", path), path.open("rb") as file:
+        while data := file.read(1 << 20):
+            yield data
+
+
+def _mapped(entry: Entry, path: Path) -> Binary | None:
+    with guard("read", path), path.open("rb") as file:
+        if not elf.is_elf(file.read(4)):
+            return None
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
+            return _binary(entry, data)
+
+
+def _gathered(
+    entry: Entry, chunks: Iterator[bytes | memoryview]
+) -> tuple[Binary | None, Iterable[bytes | memoryview]]:
+    first = next(chunks, b"")
+    if not elf.is_elf(bytes(first[:4])):
+        return None, chain((first,), chunks)
+    # What a program needs stands at both ends of it, so it is read whole.
+    data = b"".join([first, *chunks])
+    return _binary(entry, data), (data,)
 
 
 def _binary(entry: Entry, data: bytes | memoryview) -> Binary:
@@ -190,8 +217,3 @@ class _Tee:
         self._writer.write(data)
         return data
 
-
-def chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a file's bytes, 1 MiB at a time."""
-    while data := file.read(1 << 20):
-        yield data

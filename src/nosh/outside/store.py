@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -33,9 +33,13 @@ class Store:
         """Return where a blob is, or would be."""
         return blob_path(self.root, digest)
 
-    def has(self, digest: Digest) -> bool:
-        """Whether a blob is there."""
-        return self.path(digest).exists()
+    def has(self, digest: Digest, size: int | None = None) -> bool:
+        """Whether a blob is there, of that many bytes if `size` is given."""
+        try:
+            found = self.path(digest).stat().st_size
+        except OSError:
+            return False
+        return size is None or found == size
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open a blob for reading.
@@ -274,3 +278,22 @@ def full(path: Path, reason: str) -> StoreError:
     return StoreError(
         f"cannot write {path}: {reason}", hint="free some space, run `nosh store prune`, or use --store DIR"
     )
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """Give a function that writes a file of the user's, which is there only when all of it was written.
+
+    Raises:
+        StoreError: the disk is full or not writable.
+    """
+    with guard("write", path):
+        descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file.write
+                os.fchmod(file.fileno(), 0o644)
+            Path(name).rename(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -87,6 +87,7 @@ def _level(table: Table, name: str) -> Level:
         cut=_patterns(table, "cut"),
         keep=_patterns(table, "keep"),
         certificates=table.text("certificates"),
+        identity=table.flag("os-release"),
         users=_each(table, "account", _user),
         groups=_each(table, "group", lambda row: Group(row.text("name", required=True), row.number("gid"))),
         directories=_each(table, "directory", _directory),

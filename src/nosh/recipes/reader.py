@@ -125,6 +125,14 @@ class Table:
             return ()
         return tuple(str(value) for value in values)
 
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """Return an array of integers."""
+        values: list[object] = self._value(key, list, "an array of whole numbers", [])
+        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            self.note(f"{key} has to be an array of whole numbers", key)
+            return ()
+        return tuple(value for value in values if isinstance(value, int))
+
     def table(self, key: str) -> "Table":
         """Return a table below this one, empty if it is not there."""
         data: dict[str, object] = self._value(key, dict, "a table", {})

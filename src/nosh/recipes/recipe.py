@@ -96,6 +96,7 @@ class Level:
         partial: package -> the only paths (patterns) that are taken of it.
         cut: path patterns that are left out of every package, in this level and those above.
         keep: exceptions from `cut`.
+        identity: write os-release, in place of the distribution's.
         certificates: package whose certificates make the CA bundle, or nothing.
     """
 
@@ -106,6 +107,7 @@ class Level:
     cut: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     certificates: str = ""
+    identity: bool = False
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     directories: tuple[Directory, ...] = ()
@@ -119,6 +121,7 @@ class Level:
         return not (
             self.packages or self.partial or self.parts or self.users or self.groups
             or self.directories or self.links or self.files or self.upstream or self.certificates
+            or self.identity
         )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """What an image says it is: os-release(5)."""
 
+PLACE = "usr/lib/os-release"
+
 
 def os_release(*, title: str, version: str, codename: str) -> bytes:
     """Return os-release of a distroless image of a Debian release.

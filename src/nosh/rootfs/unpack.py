@@ -1,12 +1,13 @@
 """From an opened .deb to the members of an image, with its line in the package database."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from nosh.formats.deb.archive import Archive
 from nosh.rootfs.select import Rules, selector
 from nosh.values.entry import Entry, Kind
 
-Member = tuple[Entry, Iterable[bytes | memoryview]]
+Member = tuple[Entry, Iterable[bytes | memoryview] | Path]
 
 # Where images without dpkg keep their package database; scanners look here.
 STATUS = "var/lib/dpkg/status.d"

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from nosh.formats import tar
 from nosh.outside import extract, process
@@ -103,6 +104,10 @@ def _members(archive: zipfile.ZipFile) -> Iterator[tuple[Entry, Iterable[bytes]]
     for info in archive.infolist():
         if not info.is_dir():
             mode = (info.external_attr >> 16) & 0o777 or 0o644
-            entry = Entry(tar.clean(info.filename), Kind.FILE, mode, size=info.file_size)
             with archive.open(info) as file:
-                yield entry, iter(lambda file=file: file.read(1 << 20), b"")
+                yield Entry(tar.clean(info.filename), Kind.FILE, mode, size=info.file_size), _chunks(file)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while data := file.read(1 << 20):
+        yield data

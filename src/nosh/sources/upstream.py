@@ -34,8 +34,8 @@ class Wanted:
 
 def fetch(
     wanted: Wanted, platform: Platform, *, web: Web, store: Store, tools: toolchain.Tools, progress: Progress
-) -> str:
-    """Bring the members into the store and return who handed them over (nothing if they were there).
+) -> None:
+    """Bring the members into the store.
 
     Raises:
         NetworkError: neither the makers' site nor the user's npm has it.
@@ -43,18 +43,34 @@ def fetch(
     """
     with store.lock(f"upstream {wanted.name} {wanted.version} {platform}"):
         if all(store.has(digest) for digest in wanted.members.values()):
-            return ""
-        if wanted.kind == "npm-package":
-            return _npm_package(wanted, wanted.name, store, tools, whole=True)
-        package = f"node-linux-{platform.node}"
-        progress.begin(f"node {wanted.version}", 0)
-        try:
-            origin = _release(wanted, platform, web, store)
-        except NetworkError as error:
-            log.info("%s; asking npm", error.message)
-            origin = _npm_package(wanted, package, store, tools, whole=False)
-        progress.end(f"node {wanted.version}", f"from {origin}")
-        return origin
+            return
+        step = f"{wanted.name} {wanted.version}"
+        progress.begin(step, 0)
+        origin = _from_anybody(wanted, platform, web, store, tools)
+        store.remember("origin", _origin_key(wanted), {"from": origin})
+        progress.end(step, f"from {origin}")
+
+
+def origin(store: Store, wanted: Wanted) -> str:
+    """Return who handed a fetched release over."""
+    record = store.recall("origin", _origin_key(wanted)) or {}
+    return str(record.get("from", "the store"))
+
+
+def _origin_key(wanted: Wanted) -> str:
+    return " ".join(sorted(wanted.members.values()))
+
+
+def _from_anybody(
+    wanted: Wanted, platform: Platform, web: Web, store: Store, tools: toolchain.Tools
+) -> str:
+    if wanted.kind == "npm-package":
+        return _npm_package(wanted, wanted.name, store, tools, whole=True)
+    try:
+        return _release(wanted, platform, web, store)
+    except NetworkError as error:
+        log.info("%s; asking npm", error.message)
+        return _npm_package(wanted, f"node-linux-{platform.node}", store, tools, whole=False)
 
 
 def _release(wanted: Wanted, platform: Platform, web: Web, store: Store) -> str:

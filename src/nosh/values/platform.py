@@ -1,5 +1,6 @@
 """Platforms as OCI names them, and what Debian and npm call the same machines."""
 
+import os
 from dataclasses import dataclass
 
 from nosh.values.errors import UsageError
@@ -58,3 +59,8 @@ def parse(text: str) -> Platform:
             return platform
     known = ", ".join(str(platform) for platform in ALL)
     raise UsageError(f"cannot build for platform {text!r}: it is not known", hint=f"one of {known}")
+
+
+def host() -> str:
+    """Return the architecture of this machine as the kernel names it."""
+    return os.uname().machine

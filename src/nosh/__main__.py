@@ -1,0 +1,5 @@
+"""Lets `python -m nosh` work."""
+
+from nosh.cli.main import console
+
+console()

@@ -1,0 +1,1 @@
+"""Your program on top of a base image: detect what it is, plan, execute."""

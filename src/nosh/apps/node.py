@@ -1,0 +1,211 @@
+"""Node apps: package.json and npm's lock file say what to install and what to start."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from nosh.apps.plan import Choice, NpmInstall, Plan
+from nosh.apps.project import SETTINGS, Project, files
+from nosh.values.errors import InputError
+
+# The majors that the catalogue has, the one to take first at the front: the newest under long-term support.
+MAJORS = (24, 22, 20)
+LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
+_FOREIGN_LOCKS = {"yarn.lock": "yarn", "pnpm-lock.yaml": "pnpm", "bun.lock": "bun", "bun.lockb": "bun"}
+_SHELL = re.compile(r"[|&;<>$`*?\[\](){}\n!~#]")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
+_ROOT = "/app"
+
+Document = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What runs: arguments of node, and variables that the script set before it."""
+
+    arguments: tuple[str, ...]
+    env: Mapping[str, str]
+    why: str
+
+
+def plan(project: Project) -> Plan:
+    """Return the plan of a Node project.
+
+    Raises:
+        InputError: it cannot be built as it is; the hint says what to change.
+    """
+    manifest = _json(project, "package.json")
+    wishes = project.wishes
+    install = _install(project, manifest)
+    start = _start(project, manifest)
+    base, why = (wishes.base, f"base in {SETTINGS}") if wishes.base else _base(project, manifest)
+    name = wishes.name or _image_name(_text(manifest, "name")) or _image_name(project.name) or "app"
+    scripts = install.scripts if install else ()
+    return Plan(
+        kind="node",
+        name=name,
+        version=_text(manifest, "version"),
+        base=base,
+        root=wishes.workdir or _ROOT,
+        files=files(project),
+        cmd=start.arguments,
+        install=install,
+        user=wishes.user,
+        env={"NODE_ENV": "production", **start.env, **wishes.env},
+        labels={**_labels(manifest), **wishes.labels},
+        ports=wishes.ports,
+        choices=(Choice("base", base, why), Choice("start", shlex.join(("node", *start.arguments)), start.why)),
+        warnings=tuple(
+            f"{package} wants to run a script when it is installed; that is not done, so what the script "
+            "would have built or fetched is missing"
+            for package in scripts
+        ),
+    )
+
+
+def _json(project: Project, name: str) -> Document:
+    text = project.text(name)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{project.path(name)}:{error.lineno}:{error.colno}: {error.msg} (not valid JSON)") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{project.path(name)}:1:1: it has to be a JSON object")
+    return document
+
+
+def _text(document: Document, key: str) -> str:
+    value = document.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _table(document: Document, key: str) -> Document:
+    value = document.get(key)
+    return cast("Document", value) if isinstance(value, dict) else {}
+
+
+def _image_name(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.rpartition("/")[2].lower()).strip("-")
+
+
+def _labels(manifest: Document) -> dict[str, str]:
+    repository = _text(manifest, "repository") or _text(_table(manifest, "repository"), "url")
+    repository = re.sub(r"^git\+", "", re.sub(r"\.git$", "", repository))
+    repository = re.sub(r"^(?:github:|(?=[\w.-]+/[\w.-]+$))", "https://github.com/", repository)
+    found = {
+        "title": _text(manifest, "name"),
+        "description": _text(manifest, "description"),
+        "version": _text(manifest, "version"),
+        "licenses": _text(manifest, "license"),
+        "source": repository,
+    }
+    return {f"org.opencontainers.image.{key}": value for key, value in found.items() if value}
+
+
+def _install(project: Project, manifest: Document) -> NpmInstall | None:
+    lock = next((name for name in LOCKS if project.has(name)), "")
+    if not lock:
+        _refuse_foreign(project)
+        if not any(_table(manifest, key) for key in ("dependencies", "optionalDependencies")):
+            return None
+        raise InputError(
+            f"cannot build {project.folder}: it has dependencies but no lock file, so two builds could differ",
+            hint=f"make one: cd {project.folder} && npm install --package-lock-only",
+        )
+    document = _json(project, lock)
+    version = document.get("lockfileVersion")
+    if not isinstance(version, int) or version < 2:
+        raise InputError(
+            f"cannot build {project.folder}: {lock} has version {version!r}, and nosh reads 2 and newer",
+            hint=f"renew it with a current npm: cd {project.folder} && npm install --package-lock-only",
+        )
+    packages = {
+        path: cast("Document", entry)
+        for path, entry in _table(document, "packages").items()
+        if path and isinstance(entry, dict) and not entry.get("dev") and not entry.get("devOptional")
+    }
+    scripts = sorted(
+        f"{path.rpartition('node_modules/')[2]} {entry.get('version', '')}".strip()
+        for path, entry in packages.items()
+        if entry.get("hasInstallScript")
+    )
+    everything = any(entry.get("link") for entry in packages.values())
+    count = sum(1 for path in packages if "node_modules/" in path)
+    return NpmInstall(lock, count, tuple(scripts), everything) if packages else None
+
+
+def _refuse_foreign(project: Project) -> None:
+    for name, tool in _FOREIGN_LOCKS.items():
+        if project.has(name):
+            raise InputError(
+                f"cannot build {project.folder}: it is locked by {tool} ({name}), and nosh installs with npm so far",
+                hint=f"give it an npm lock as well: cd {project.folder} && npm install --package-lock-only",
+            )
+
+
+def _start(project: Project, manifest: Document) -> Start:
+    if project.wishes.command:
+        return Start(project.wishes.command, {}, f"command in {SETTINGS}")
+    script = _text(_table(manifest, "scripts"), "start")
+    if script:
+        return _script(project, script)
+    main = _text(manifest, "main")
+    for name, why in ((main, "main in package.json"), ("server.js", "npm's default"), ("index.js", "Node's default")):
+        for path in (name, f"{name}.js", f"{name}/index.js"):
+            if name and project.has(path):
+                return Start((path.removeprefix("./"),), {}, why)
+    raise InputError(
+        f"cannot build {project.folder}: nothing says what to start",
+        hint=f'add "start": "node FILE" to scripts in package.json, or command = ["FILE"] below [app] in {SETTINGS}',
+    )
+
+
+def _script(project: Project, script: str) -> Start:
+    way_out = f'name the program without a shell, in {SETTINGS}: [app] command = ["FILE", "ARGUMENT"]'
+    sign = _SHELL.search(script)
+    if sign:
+        raise InputError(
+            f"cannot start {script!r} (scripts.start in package.json): it needs a shell for "
+            f"{sign[0].strip() or 'its second line'!r}, and the image has none",
+            hint=way_out,
+        )
+    try:
+        words = shlex.split(script)
+    except ValueError as error:
+        raise InputError(f"cannot read scripts.start {script!r}: {error}", hint=way_out) from error
+    env = {}
+    while words and _VARIABLE.fullmatch(words[0]):
+        name, _, env[name] = words.pop(0).partition("=")
+    if len(words) < 2 or words[0] != "node":
+        raise InputError(
+            f"cannot start {script!r} (scripts.start in package.json): only the form `node FILE` needs no npm or shell",
+            hint=way_out,
+        )
+    entry = next((word for word in words[1:] if not word.startswith("-")), "")
+    if entry and not any(project.path(entry + end).is_file() for end in ("", ".js", "/index.js")):
+        raise InputError(f"cannot start {script!r} (scripts.start in package.json): there is no file {entry}")
+    return Start(tuple(words[1:]), env, "scripts.start in package.json")
+
+
+def _base(project: Project, manifest: Document) -> tuple[str, str]:
+    wanted = _text(_table(manifest, "engines"), "node")
+    if not wanted:
+        return f"nodejs{MAJORS[0]}", "the newest Node under long-term support; package.json has no engines.node"
+    import semantic_version  # noqa: PLC0415 - start-up time
+
+    try:
+        accepted = semantic_version.NpmSpec(wanted)
+    except ValueError as error:
+        raise InputError(f"cannot read engines.node {wanted!r} in {project.path('package.json')}: {error}") from error
+    for major in MAJORS:
+        # Any release of a major may be the catalogue's: a range takes it if it takes its newest thinkable one.
+        if accepted.match(semantic_version.Version(f"{major}.9999.9999")):
+            return f"nodejs{major}", f"engines.node is {wanted!r}"
+    known = ", ".join(str(major) for major in sorted(MAJORS))
+    raise InputError(
+        f"cannot build {project.folder}: engines.node is {wanted!r}, and the catalogue has Node {known}",
+        hint=f'widen engines.node, or set base = "nodejs{MAJORS[0]}" below [app] in {SETTINGS}',
+    )

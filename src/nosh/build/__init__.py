@@ -1,0 +1,95 @@
+"""THE PIPELINE: from a recipe to an image, one line a stage. Read this first."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nosh.build import content
+from nosh.build import level as levels
+from nosh.build.level import Floor, Workshop
+from nosh.oci import edit
+from nosh.oci.config import Config, History
+from nosh.oci.image import Image
+from nosh.recipes.recipe import Selected
+from nosh.resolve import exact
+from nosh.sources import distributions
+from nosh.sources.distributions import Release
+from nosh.sources.source import Source
+from nosh.values.errors import InputError
+from nosh.values.package import Package
+from nosh.values.platform import Platform
+
+Connect = Callable[[Release, Platform], Source]
+
+
+@dataclass(frozen=True)
+class Base:
+    """A finished base image and what it is made of.
+
+    Attributes:
+        floors: one record a level, lowest first.
+        packages: everything that was put in, in order.
+        provenance: program that did not come from the distribution -> who handed it over.
+        created: seconds since 1970: the newest of the inputs, or SOURCE_DATE_EPOCH.
+    """
+
+    image: Image
+    selected: Selected
+    floors: tuple[Floor, ...]
+    packages: tuple[Package, ...]
+    provenance: Mapping[str, str]
+    created: int
+
+
+def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Workshop) -> Base:
+    """Build a base image.
+
+    Raises:
+        Error: a package, a file or the store is not what it has to be.
+    """
+    if platform.architecture not in selected.architectures:
+        known = ", ".join(selected.architectures)
+        raise InputError(f"cannot build {selected.name} for {platform}: it has {known} only")
+    release = distributions.release(selected.release)
+    source = connect(release, platform)
+    chosen = [exact.pick((*one.packages, *one.partial), source.find, source.names) for one in selected.levels]
+    jobs = levels.plan(selected, chosen, source, release, platform, connect=connect, epoch=shop.epoch)
+    floors = levels.finish(jobs, shop)
+    created = shop.epoch or max(floor.time for floor in floors)
+    image = _image(selected, platform, floors, created, shop)
+    provenance = {name: origin for job in jobs for name, origin in content.provenance(job, shop.store)}
+    packages = tuple(package for floor in floors for package in floor.packages)
+    return Base(image, selected, floors, packages, provenance, created)
+
+
+def _image(
+    selected: Selected, platform: Platform, floors: tuple[Floor, ...], created: int, shop: Workshop
+) -> Image:
+    settings = selected.settings
+    time = rfc3339(created)
+    config = Config(
+        platform=platform,
+        created=time,
+        user=settings.user or "",
+        env=tuple(settings.env.items()),
+        entrypoint=settings.entrypoint or (),
+        cmd=settings.cmd or (),
+        workdir=settings.workdir or "",
+        stop_signal=settings.stop_signal or "",
+        labels=settings.labels,
+        diff_ids=tuple(floor.layer.diff_id for floor in floors),
+        history=tuple(History(f"nosh build: {floor.name}", rfc3339(floor.time)) for floor in floors),
+    )
+    layers = tuple(floor.layer.descriptor for floor in floors)
+    about = {
+        "org.opencontainers.image.title": f"{selected.name}-{selected.release}",
+        "org.opencontainers.image.created": time,
+    }
+    if selected.summary:
+        about["org.opencontainers.image.description"] = selected.summary
+    return edit.annotate(edit.compose(config, layers, {}, shop.store.open), about)
+
+
+def rfc3339(time: int) -> str:
+    """Return seconds since 1970 as an RFC 3339 time."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

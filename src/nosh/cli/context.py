@@ -1,0 +1,227 @@
+"""What every verb shares: common options, settings from environment and files, and what follows from them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nosh.cli import output
+from nosh.outside import clock
+from nosh.outside.store import Store
+from nosh.values.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from nosh.build.level import Workshop
+    from nosh.outside.http import Web
+    from nosh.sources.distributions import Release
+    from nosh.sources.mirrors import Mirror
+    from nosh.sources.source import Source
+    from nosh.values.platform import Platform
+    from nosh.values.progress import Progress
+
+_APT = Path("/etc/apt")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> "None":  # type: ignore[override] # it never returns
+        raise UsageError(f"cannot read the command line: {message}", hint=f"see {self.prog} --help")
+
+
+def parser(verb: str, about: str, example: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that every verb has."""
+    result = _Parser(
+        prog=f"nosh {verb}",
+        description=about,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    common = result.add_argument_group("everywhere")
+    common.add_argument("--store", metavar="DIR", help="keep packages and images below DIR (NOSH_STORE)")
+    common.add_argument("--config", metavar="FILE", help="settings to use (NOSH_CONFIG)")
+    common.add_argument("--format", choices=("text", "json"), default="text", help="of what is printed")
+    common.add_argument("--progress", choices=("auto", "plain", "none"), default="auto", help="on standard error")
+    common.add_argument("--no-color", action="store_true", help="no colours (NO_COLOR)")
+    common.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    common.add_argument("-v", "--verbose", action="store_true", help="say more, and show where errors come from")
+    return result
+
+
+def sourcing(result: argparse.ArgumentParser) -> None:
+    """Add the options of verbs that fetch packages."""
+    group = result.add_argument_group("where packages come from")
+    group.add_argument("--mirror", metavar="URL", help="Debian mirror, in place of the machine's (NOSH_MIRROR)")
+    group.add_argument("--keyring", metavar="FILE", help="trust these OpenPGP keys instead of Debian's")
+    group.add_argument("--refresh", action="store_true", help="ask the mirror for news even within the hour")
+    group.add_argument("--offline", action="store_true", help="no network: the store has it, or it fails")
+    group.add_argument("--insecure", action="store_true", help="accept a repository without a valid signature")
+
+
+@dataclass(frozen=True)
+class Context:
+    """The common options and what they lead to."""
+
+    options: argparse.Namespace
+    environment: Mapping[str, str]
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """What config.toml says."""
+        return _settings(self.options.config or self.environment.get("NOSH_CONFIG", ""), self.environment)
+
+    def _folder(self, variable: str, default: str, below: str) -> Path:
+        own = self.options.store or self.environment.get("NOSH_STORE")
+        if own:
+            return Path(own).absolute() / below
+        base = self.environment.get(variable) or Path(self.environment.get("HOME") or "~").expanduser() / default
+        return Path(base) / "nosh" / ("" if below == "cache" else below)
+
+    @cached_property
+    def store(self) -> Store:
+        """Packages, pieces and indexes."""
+        return Store(self._folder("XDG_CACHE_HOME", ".cache", "cache"))
+
+    @cached_property
+    def images(self) -> Path:
+        """The layout of nosh's own images."""
+        return self._folder("XDG_DATA_HOME", ".local/share", "images")
+
+    @cached_property
+    def state(self) -> Path:
+        """What runs in the sandbox."""
+        return self._folder("XDG_STATE_HOME", ".local/state", "state")
+
+    @cached_property
+    def progress(self) -> "output.Plain | output.Bars":
+        """Where work tells what it is doing."""
+        options = self.options
+        color = not (options.no_color or self.environment.get("NO_COLOR"))
+        return output.progress(options.progress, quiet=options.quiet, color=color)
+
+    @cached_property
+    def web(self) -> "Web":
+        """The network."""
+        from nosh.outside import http  # noqa: PLC0415 - start-up time
+        from nosh.sources import aptconf  # noqa: PLC0415 - start-up time
+
+        lower = {name.lower(): value for name, value in self.environment.items()}
+        apt = aptconf.settings(_APT)
+        proxies = {
+            scheme: proxy
+            for scheme in ("http", "https")
+            if (proxy := self.settings.proxy or lower.get(f"{scheme}_proxy") or apt.get(f"acquire::{scheme}::proxy", ""))
+            and proxy.upper() != "DIRECT"
+        }
+        authorities = self.environment.get("SSL_CERT_FILE") or self.environment.get("REQUESTS_CA_BUNDLE")
+        return http.Web(
+            http.Settings(
+                proxies=proxies,
+                no_proxy=tuple(name.strip().lstrip(".") for name in lower.get("no_proxy", "").split(",")),
+                authorities=authorities or apt.get("acquire::https::cainfo", ""),
+                offline=getattr(self.options, "offline", False),
+            )
+        )
+
+    def workshop(self, compression: str, progress: "Progress") -> "Workshop":
+        """Return what building needs."""
+        from nosh.build.level import Workshop  # noqa: PLC0415 - start-up time
+        from nosh.formats.compression import compressor  # noqa: PLC0415 - start-up time
+        from nosh.sources.toolchain import Tools  # noqa: PLC0415 - start-up time
+
+        tools = Tools(self.environment, self.store, offline=getattr(self.options, "offline", False))
+        return Workshop(
+            self.store, self.web, tools, compressor(compression), progress, self._epoch(),
+            cores=len(os.sched_getaffinity(0)),
+        )  # fmt: skip
+
+    def _epoch(self) -> int:
+        text = self.environment.get("SOURCE_DATE_EPOCH", "")
+        if text and not text.isdigit():
+            raise UsageError(
+                f"cannot use SOURCE_DATE_EPOCH {text!r}: it is no count of seconds", hint="set it to `date +%s`"
+            )
+        return int(text or 0)
+
+    def connect(self, progress: "Progress") -> "Callable[[Release, Platform], Source]":
+        """Return a function that opens the repository of a release; each is opened once."""
+        from nosh.sources.repository import apt  # noqa: PLC0415 - start-up time
+
+        options = self.options
+        trust = apt.Trust(self._keyring(), insecure=options.insecure, refresh=options.refresh)
+        opened: dict[tuple[str, Platform], Source] = {}
+
+        def open_release(release: "Release", platform: "Platform") -> "Source":
+            key = release.name, platform
+            if key not in opened:
+                opened[key] = apt.connect(
+                    release, platform, self._mirrors(release), web=self.web, store=self.store, trust=trust,
+                    progress=progress,
+                )  # fmt: skip
+            return opened[key]
+
+        return open_release
+
+    def _mirrors(self, release: "Release") -> "tuple[Mirror, ...]":
+        from nosh.sources import aptconf, mirrors  # noqa: PLC0415 - start-up time
+
+        for address, said_by in (
+            (self.options.mirror, "--mirror"),
+            (self.environment.get("NOSH_MIRROR"), "NOSH_MIRROR"),
+            (self.settings.mirror, "config.toml"),
+        ):
+            if address:
+                if "://" not in address and not address.startswith("file:"):
+                    raise UsageError(
+                        f"cannot use mirror {address!r} ({said_by}): it is no address", hint="as in https://HOST/debian"
+                    )
+                return (mirrors.named(address, said_by),)
+        return mirrors.candidates(aptconf.sources(_APT), release, now=clock.now())
+
+    def _keyring(self) -> bytes:
+        path = self.options.keyring or self.settings.keyring
+        if not path:
+            return b""
+        try:
+            return Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read key ring {path}: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The user's config.toml: mirror address, key ring file, proxy address; empty where it says nothing."""
+
+    mirror: str = ""
+    keyring: str = ""
+    proxy: str = ""
+
+
+def _settings(path: str, environment: Mapping[str, str]) -> Settings:
+    home = environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME") or "~").expanduser() / ".config"
+    file = Path(path) if path else Path(home) / "nosh" / "config.toml"
+    if not path and not file.exists():
+        return Settings()
+    from nosh.recipes.reader import parse  # noqa: PLC0415 - start-up time
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read settings {file}: {error}") from error
+    table, mistakes = parse(str(file), text)
+    settings = Settings(table.text("mirror"), table.text("keyring"), table.text("proxy"))
+    table.done()
+    mistakes.tell()
+    return settings
+
+
+def context(options: argparse.Namespace) -> Context:
+    """Return the context of parsed options; the environment is read here and nowhere else."""
+    if options.verbose:
+        import logging  # noqa: PLC0415 - start-up time
+
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+    return Context(options, dict(os.environ))

@@ -1,0 +1,138 @@
+"""What a terminal shows: progress, sizes, tables; without one, a line for each finished step."""
+
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TextIO
+
+from nosh.outside import clock
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def size(count: float) -> str:
+    """Return a count of bytes as people write it, in powers of 1000 (``47.3 MB``)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("the last unit takes everything")
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Return rows as aligned columns, the ones numbered in `right` aligned to the right."""
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
+            for column, cell in enumerate(row)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+class Plain:
+    """Progress without a terminal: one line for each finished step, with its time."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
+        self._stream, self._quiet = stream, quiet
+        self._started: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.flush()
+
+    def begin(self, step: str, total: int) -> None:  # noqa: ARG002 - there is no bar
+        """Note when a step starts."""
+        with self._lock:
+            self._started[step] = clock.elapsed()
+
+    def advance(self, step: str, amount: int) -> None:
+        """Say nothing yet."""
+
+    def end(self, step: str, summary: str) -> None:
+        """Print the step's line."""
+        with self._lock:
+            taken = clock.elapsed() - self._started.pop(step, clock.elapsed())
+            if not self._quiet:
+                self._stream.write(f"{step}: {summary} ({taken:.1f} s)\n")
+
+    def warn(self, message: str) -> None:
+        """Print a warning."""
+        with self._lock:
+            self._stream.write(f"warning: {message}\n")
+
+
+class Bars:
+    """Progress on a terminal."""
+
+    def __init__(self, stream: TextIO, *, color: bool) -> None:
+        self._stream, self._color = stream, color
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def _started(self) -> "Progress":
+        if self._progress is None:
+            # Only now: a build that finds everything in the store shows no bar and does not wait for one.
+            from rich.console import Console  # noqa: PLC0415
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+            console = Console(file=self._stream, no_color=not self._color)
+            self._progress = Progress(
+                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+                console=console, transient=True,
+            )  # fmt: skip
+            self._progress.start()
+        return self._progress
+
+    def begin(self, step: str, total: int) -> None:
+        """Show a bar."""
+        with self._lock:
+            self._tasks[step] = self._started().add_task(step, total=total or None)
+
+    def advance(self, step: str, amount: int) -> None:
+        """Move a bar."""
+        with self._lock:
+            if step in self._tasks:
+                self._started().advance(self._tasks[step], amount)
+
+    def end(self, step: str, summary: str) -> None:
+        """Take the bar away and print the step's line."""
+        with self._lock:
+            progress = self._started()
+            if step in self._tasks:
+                progress.remove_task(self._tasks.pop(step))
+            progress.console.print(f"[green]✓[/] {step}: {summary}", highlight=False)
+
+    def warn(self, message: str) -> None:
+        """Print a warning above the bars."""
+        with self._lock:
+            self._started().console.print(f"[yellow]warning:[/] {message}", highlight=False)
+
+
+def progress(mode: str, *, quiet: bool, color: bool) -> Plain | Bars:
+    """Return the progress for ``auto``, ``plain`` or ``none``."""
+    stream = sys.stderr
+    if mode == "auto" and not quiet and stream.isatty():
+        return Bars(stream, color=color)
+    return Plain(stream, quiet=quiet or mode == "none")

@@ -1,0 +1,1 @@
+"""Dockerfiles and their neighbours, as values."""

@@ -1,0 +1,1 @@
+"""The doors: network, processes, disk, sandbox, clock. Nothing else touches the outside."""
