@@ -258,9 +258,9 @@ def _keep(order: _Order, name: str, image: "Image", base: "Base", app: "App | No
     for destination in order.ctx.options.output:
         _write(image, destination, name)
     if order.ctx.options.load:
-        from nosh.engines import load as engines  # noqa: PLC0415 - start-up time
+        from nosh.engines import commandline  # noqa: PLC0415 - start-up time
 
-        engines.load(image, name, order.ctx.options.load, order.ctx.store)
+        commandline.load(image, name, order.ctx.options.load, order.ctx.environment)
     return Result(name, image, base, app, clock.elapsed() - started)
 
 

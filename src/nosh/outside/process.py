@@ -1,5 +1,6 @@
 """Starting programs, never through a shell."""
 
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,3 +45,23 @@ def run(
         last = "\n".join(lines[-5:]) or "it says nothing"
         raise ProcessError(f"{Path(argv[0]).name} ended with {done.returncode}: {last}")
     return Finished(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+def attached(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program on our own terminal and return its exit code; interrupts are its to handle.
+
+    Raises:
+        ProcessError: it cannot be started.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = subprocess.Popen(argv, env=env, preexec_fn=_default_interrupt)  # noqa: PLW1509 - no thread runs yet
+        return child.wait()
+    except OSError as error:
+        raise ProcessError(f"cannot run {argv[0]}: {error.strerror}") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _default_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

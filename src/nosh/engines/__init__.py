@@ -1,0 +1,1 @@
+"""Where images run: Docker, Podman, nosh's own sandbox."""

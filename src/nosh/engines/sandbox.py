@@ -1,0 +1,110 @@
+"""nosh's own runner as an engine: an image's layers are laid out once, then run in namespaces."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nosh.engines.engine import Available, Order, Skipped
+from nosh.formats import compression, tar
+from nosh.oci.image import Image
+from nosh.oci.manifest import Descriptor
+from nosh.outside import extract, sandbox, store
+from nosh.outside.extract import Member
+from nosh.outside.sandbox import Launch
+from nosh.values.digest import hex_of
+from nosh.values.errors import EngineError, InputError
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The engine that needs none.
+
+    Attributes:
+        folder: keeps laid-out images and the state of what runs.
+    """
+
+    folder: Path
+    name: str = "sandbox"
+
+    def available(self) -> Available | Skipped:
+        """Find out whether this machine gives ordinary users namespaces."""
+        cure = sandbox.obstacle()
+        return Skipped("this machine gives ordinary users no namespaces", cure) if cure else Available("namespaces")
+
+    def run(self, order: Order) -> int:
+        """Run an image in the foreground and return its exit code."""
+        return sandbox.run(self._launch(order))
+
+    def start(self, order: Order) -> str:
+        """Start an image in the background and return its name."""
+        name = order.container or order.name.partition(":")[0].replace("/", "-")
+        sandbox.start(self._launch(order), name, self.folder / "sandboxes")
+        return name
+
+    def stop(self, container: str) -> bool:
+        """Stop a sandbox; say whether there was one."""
+        folder = self.folder / "sandboxes"
+        if sandbox.state(container, folder) is None:
+            return False
+        sandbox.stop(container, folder)
+        return True
+
+    def ended(self, container: str) -> str | None:
+        """Return the last output of a sandbox that has ended, or None while it runs."""
+        folder = self.folder / "sandboxes"
+        return None if sandbox.state(container, folder) else sandbox.log(container, folder)
+
+    def _launch(self, order: Order) -> Launch:
+        config = order.image.config
+        root = self.lay_out(order.image)
+        uid, gid, home = _user(config.user, root)
+        argv = (*config.entrypoint, *(order.args or config.cmd))
+        if not argv:
+            raise InputError(
+                f"cannot run {order.name}: the image names no program", hint="add one: nosh run IMAGE -- /path/of/program"
+            )
+        env = {"HOME": home, **dict(config.env), **order.env}
+        number = getattr(signal, config.stop_signal, signal.SIGTERM) if config.stop_signal else signal.SIGTERM
+        return Launch(
+            str(root), argv, env, config.workdir or "/", uid, gid, order.ports, order.network == "host", number
+        )
+
+    def lay_out(self, image: Image) -> Path:
+        """Return the folder with the image's files; it is made once and only read."""
+        root = self.folder / "roots" / hex_of(image.digest)
+        with store.lock_file(self.folder / "roots.lock"):
+            if not root.exists():
+                extract.lay((_members(image, layer) for layer in image.layers), root)
+        return root
+
+
+def _members(image: Image, layer: Descriptor) -> Iterator[Member]:
+    with image.open(layer.digest) as file:
+        yield from tar.read(compression.decompress(file))
+
+
+def _user(text: str, root: Path) -> tuple[int, int, str]:
+    """Return user, group and home of a configuration's ``user[:group]`` by the image's own accounts."""
+    user, _, group = text.partition(":")
+    rows = [line.split(":") for line in _lines(root / "etc/passwd")]
+    row = next((row for row in rows if len(row) > 5 and user in {row[0], row[2]}), None)
+    if row:
+        uid, gid, home = int(row[2]), int(row[3]), row[5]
+    elif user.isdigit() or not user:
+        uid, gid, home = int(user or 0), 0, "/"
+    else:
+        raise EngineError(f"cannot run as {user!r}: the image has no account of that name")
+    if group:
+        found = next((row for row in (line.split(":") for line in _lines(root / "etc/group")) if row[0] == group), None)
+        if found is None and not group.isdigit():
+            raise EngineError(f"cannot run as group {group!r}: the image has none of that name")
+        gid = int(found[2]) if found else int(group)
+    return uid, gid, home
+
+
+def _lines(path: Path) -> list[str]:
+    # The file is the image's: a link there would lead to the host's.
+    if path.is_symlink() or not path.is_file():
+        return []
+    return path.read_text(errors="replace").splitlines()
