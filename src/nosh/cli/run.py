@@ -19,7 +19,6 @@ def main(argv: list[str]) -> int:
         "nosh run hello -d -p 3000:3000 --wait-http /health",
     )
     parser.add_argument("image", metavar="IMAGE", help="one of nosh's images")
-    parser.add_argument("args", metavar="ARG", nargs="*", help="arguments in place of the image's own (after --)")
     parser.add_argument("-d", "--detach", action="store_true", help="go on in the background")
     parser.add_argument("--name", metavar="N", default="", help="name of the container")
     parser.add_argument(
@@ -30,7 +29,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--engine", choices=running.NAMES, default="", help="use this one")
     parser.add_argument("--wait-http", metavar="PATH", default="", help="wait until PATH answers on the first port")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=30.0, help="for --wait-http (default: 30)")
-    options = parser.parse_args(argv)
+    parser.usage = "nosh run IMAGE [options] [-- ARG …]"
+    # What stands after -- is the program's, whatever it looks like.
+    end = argv.index("--") if "--" in argv else len(argv)
+    options = parser.parse_args(argv[:end])
     ctx = context.context(options)
     order = Order(
         image=images.read(ctx.images, options.image),
@@ -38,7 +40,7 @@ def main(argv: list[str]) -> int:
         container=options.name,
         ports=tuple(engines.port(text) for text in options.publish),
         env=dict(_variable(text) for text in options.env),
-        args=tuple(options.args),
+        args=tuple(argv[end + 1 :]),
         network=options.network,
     )
     if options.wait_http and not options.wait_http.startswith("/"):

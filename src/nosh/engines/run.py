@@ -36,7 +36,7 @@ def choose(candidates: Sequence[Engine], wanted: str = "") -> Engine:
     Raises:
         EngineError: it does not work, or none does.
     """
-    reasons = []
+    reasons: list[tuple[str, Skipped]] = []
     for engine in candidates:
         if wanted in {"", engine.name}:
             answer = engine.available()
@@ -47,7 +47,7 @@ def choose(candidates: Sequence[Engine], wanted: str = "") -> Engine:
     lines = "; ".join(f"{name}: {answer.reason}" for name, answer in reasons)
     raise EngineError(
         f"cannot use {what}: {lines or 'it is not known'}",
-        hint=next((answer.hint for _, answer in reasons if isinstance(answer, Skipped) and answer.hint), ""),
+        hint=next((answer.hint for _, answer in reasons if answer.hint), ""),
     )
 
 

@@ -121,7 +121,7 @@ def _start(launch: Launch, scratch: str, output: int | None) -> tuple["subproces
     }  # fmt: skip
     with theirs:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-m", "nosh.outside.sandbox_init", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "nosh.outside.sandbox_init", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=None if output is None else subprocess.DEVNULL,
             stdout=output,
@@ -234,7 +234,7 @@ def start(launch: Launch, name: str, folder: Path) -> int:
         store.replace(folder / f"{name}.launch", json.dumps(asdict(launch)).encode())
         with store.guard("write", folder), (folder / f"{name}.log").open("wb") as log:
             child = subprocess.Popen(
-                [sys.executable, "-I", "-m", "nosh.outside.sandbox", str(folder / f"{name}.launch")],
+                [sys.executable, "-P", "-m", "nosh.outside.sandbox", str(folder / f"{name}.launch")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
