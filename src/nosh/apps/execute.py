@@ -60,9 +60,7 @@ def execute(plan: Plan, project: Project, base: Base, source: Source, shop: Work
         if plan.install:
             parts.append(("dependencies", _dependencies(plan, plan.install, project, platform, press, shop, time)))
         parts.append(("app", _app(plan, project, press, time)))
-        tree = levels.tree_of(base.floors, shop.store)
-        if tree is None:
-            raise InputError("cannot check the app against its base: the store lost a record", hint="build again")
+        tree = levels.tree(base.jobs, base.floors, shop)
         layers = []
         for name, piece in parts:
             merged = merge.lay(tree, [(name, piece)])

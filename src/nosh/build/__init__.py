@@ -1,11 +1,12 @@
 """THE PIPELINE: from a recipe to an image, one line a stage. Read this first."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nosh.build import content
 from nosh.build import level as levels
+from nosh.build.content import Connect, Job
 from nosh.build.level import Floor, Workshop
 from nosh.oci import edit
 from nosh.oci.config import Config, History
@@ -13,13 +14,9 @@ from nosh.oci.image import Image
 from nosh.recipes.recipe import Selected
 from nosh.resolve import exact
 from nosh.sources import distributions
-from nosh.sources.distributions import Release
-from nosh.sources.source import Source
 from nosh.values.errors import InputError
 from nosh.values.package import Package
 from nosh.values.platform import Platform
-
-Connect = Callable[[Release, Platform], Source]
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Base:
     """A finished base image and what it is made of.
 
     Attributes:
-        floors: one record a level, lowest first.
+        jobs: what each level was made from, lowest first; `floors`: what became of it.
         packages: everything that was put in, in order.
         provenance: program that did not come from the distribution -> who handed it over.
         created: seconds since 1970: the newest of the inputs, or SOURCE_DATE_EPOCH.
@@ -35,6 +32,7 @@ class Base:
 
     image: Image
     selected: Selected
+    jobs: tuple[Job, ...]
     floors: tuple[Floor, ...]
     packages: tuple[Package, ...]
     provenance: Mapping[str, str]
@@ -59,7 +57,7 @@ def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Wor
     image = _image(selected, platform, floors, created, shop)
     provenance = {name: origin for job in jobs for name, origin in content.provenance(job, shop.store)}
     packages = tuple(package for floor in floors for package in floor.packages)
-    return Base(image, selected, floors, packages, provenance, created)
+    return Base(image, selected, jobs, floors, packages, provenance, created)
 
 
 def _image(

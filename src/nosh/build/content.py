@@ -9,7 +9,7 @@ from nosh.formats import compression, tar
 from nosh.formats.deb import archive as deb
 from nosh.outside.store import Store
 from nosh.resolve import exact
-from nosh.rootfs import accounts, certificates, identity, unpack
+from nosh.rootfs import accounts, certificates, identity, libraries, unpack
 from nosh.rootfs.select import Rules, selector
 from nosh.rootfs.unpack import Member, text_file
 from nosh.sources import distributions, upstream
@@ -36,6 +36,7 @@ class Job:
     Attributes:
         packages: the exact packages, in the order of the recipe.
         connect: gives the source of another release, for single files of it.
+        libc: version of the C library's package in the image, or nothing.
     """
 
     level: "Level"
@@ -45,6 +46,7 @@ class Job:
     platform: Platform
     rules: Rules
     connect: Connect
+    libc: str
     parts: tuple[tuple["Part", Source, Package], ...] = field(default=())
 
     @property
@@ -76,14 +78,14 @@ class Ingredient:
 
 def job(
     level: "Level", packages: tuple[Package, ...], source: Source, release: Release, platform: Platform,
-    *, rules: Rules, connect: Connect,
+    *, rules: Rules, connect: Connect, libc: str,
 ) -> Job:  # fmt: skip
     """Return the job of a level, with the packages that its single files are taken from."""
     parts = []
     for part in level.parts:
         other = connect(distributions.release(part.release), platform) if part.release else source
         parts.append((part, other, exact.pick((part.package,), other.find, other.names)[0]))
-    return Job(level, packages, source, release, platform, rules, connect, tuple(parts))
+    return Job(level, packages, source, release, platform, rules, connect, libc, tuple(parts))
 
 
 def ingredients(job: Job, shop: "Workshop") -> tuple[Ingredient, ...]:
@@ -246,6 +248,6 @@ def library_cache(job: Job, data: bytes) -> Ingredient:
     @contextmanager
     def open_cache(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
         time = min(job.release.date, rules.epoch) if rules.epoch else job.release.date
-        yield iter([text_file("etc/ld.so.cache", data, time)]), time
+        yield iter([text_file(libraries.PLACE, data, time)]), time
 
     return Ingredient("ld.so.cache", f"ld.so.cache {digests.of(data)}", job.rules, lambda: None, open_cache, free=True)

@@ -89,11 +89,12 @@ def plan(
 ) -> tuple[Job, ...]:
     """Return the jobs of a selected recipe, lowest first; what a level cuts, those above it cut as well."""
     rules = Rules(merged=release.merged, epoch=epoch)
+    libc = next((one.version for packages in chosen for one in packages if one.name == "libc6"), "")
     jobs = []
     for level, packages in zip(selected.levels, chosen, strict=True):
         rules = replace(rules, cut=rules.cut + level.cut, keep=rules.keep + level.keep)
         jobs.append(
-            content.job(level, packages, source, release, platform, rules=rules, connect=connect)
+            content.job(level, packages, source, release, platform, rules=rules, connect=connect, libc=libc)
         )
     return tuple(jobs)
 
@@ -106,6 +107,20 @@ def finish(jobs: Sequence[Job], shop: Workshop) -> tuple[Floor, ...]:
     floors = [_recall(key, shop.store) for key in keys]
     if all(floors):
         return tuple(floor for floor in floors if floor)
+    return _work(jobs, keys, floors, shop)[0]
+
+
+def tree(jobs: Sequence[Job], floors: Sequence[Floor], shop: Workshop) -> Tree:
+    """Return what finished levels have by path; what the store has lost of it is made again."""
+    known = _tree_of(floors, shop.store)
+    if known is not None:
+        return known
+    return _work(jobs, ["" for _ in jobs], floors, shop)[1]
+
+
+def _work(
+    jobs: Sequence[Job], keys: Sequence[str], floors: Sequence[Floor | None], shop: Workshop
+) -> tuple[tuple[Floor, ...], Tree]:
     with (
         ThreadPoolExecutor(_DOWNLOADS, "fetch") as fetchers,
         ThreadPoolExecutor(shop.cores, "piece") as workers,
@@ -113,13 +128,13 @@ def finish(jobs: Sequence[Job], shop: Workshop) -> tuple[Floor, ...]:
     ):
         crew = _Crew(shop, Press(shop.store, shop.compressor, compressors), fetchers, workers)
         started = [crew.start(content.ingredients(job, shop)) for job in jobs]
-        tree: Tree = {}
+        files: Tree = {}
         futures: list[Future[Floor]] = []
         try:
             for job, key, parts, floor in zip(jobs, keys, started, floors, strict=True):
-                tree, done = crew.lay(job, parts, tree)
-                futures.append(workers.submit(crew.floor, job, key, done, floor, tree))
-            return tuple(future.result() for future in futures)
+                files, laid = crew.lay(job, parts, files)
+                futures.append(workers.submit(crew.floor, job, key, laid, floor, files))
+            return tuple(future.result() for future in futures), files
         except BaseException:
             for pool in (fetchers, workers):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -190,8 +205,8 @@ class _Crew:
         if merged.duplicates:
             done = [self._without(entry, merged) for entry in done]
             merged = _lay(done, below)
-        cache = libraries.cache(merged.tree, job.platform)
-        if cache and cache != libraries.cache(below, job.platform):
+        cache = libraries.cache(merged.tree, job.platform, job.libc)
+        if cache and cache != libraries.cache(below, job.platform, job.libc):
             part = self._start(content.library_cache(job, cache))
             done.append((part.ingredient, part.key, part.piece.result()))
             merged = _lay(done, below)
@@ -208,7 +223,7 @@ class _Crew:
         part = self._start(replace(ingredient, rules=rules))
         return part.ingredient, part.key, part.piece.result()
 
-    def floor(self, job: Job, key: str, laid: _Laid, known: Floor | None, tree: Tree) -> Floor:
+    def floor(self, job: Job, key: str, laid: _Laid, known: Floor | None, files: Tree) -> Floor:
         """Put a level's pieces together as its layer."""
         if known:
             return known
@@ -217,7 +232,7 @@ class _Crew:
             name=job.level.name,
             layer=layer,
             time=max(piece.time for _, _, piece in laid.parts),
-            counts=count(tree),
+            counts=count(files),
             packages=job.everything,
             pieces=tuple((ingredient.owner, piece_key) for ingredient, piece_key, _ in laid.parts),
         )
@@ -230,11 +245,12 @@ def _lay(done: Sequence[tuple[Ingredient, str, Piece]], below: Tree) -> Merged:
     return merge.lay(below, [(ingredient.owner, piece) for ingredient, _, piece in done], replaces=free)
 
 
-def count(tree: Tree) -> Counts:
-    entries = [place.node.entry for place in tree.values()]
-    files = [entry for entry in entries if entry.kind is Kind.FILE]
-    executables = sum(1 for entry in files if entry.mode & 0o111)
-    return Counts(len(files), executables, sum(entry.size for entry in files))
+def count(files: Tree) -> Counts:
+    """Count what a root file system has."""
+    entries = [place.node.entry for place in files.values()]
+    regular = [entry for entry in entries if entry.kind is Kind.FILE]
+    executables = sum(1 for entry in regular if entry.mode & 0o111)
+    return Counts(len(regular), executables, sum(entry.size for entry in regular))
 
 
 def _recall_piece(key: str, store: Store) -> Piece | None:
@@ -272,13 +288,12 @@ def _read(record: Record) -> Floor:
     )
 
 
-def tree_of(floors: Sequence[Floor], store: Store) -> Tree | None:
-    """Return what finished levels have by path, or None if the store lacks a record of it."""
-    tree: Tree = {}
+def _tree_of(floors: Sequence[Floor], store: Store) -> Tree | None:
+    files: Tree = {}
     for floor in floors:
         known = [(owner, _recall_piece(key, store)) for owner, key in floor.pieces]
         there = [(owner, piece) for owner, piece in known if piece]
         if len(there) < len(known):
             return None
-        tree = merge.lay(tree, there, replaces=[owner for owner, _ in there]).tree
-    return tree
+        files = merge.lay(files, there, replaces=[owner for owner, _ in there]).tree
+    return files

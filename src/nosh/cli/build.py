@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from nosh.apps.execute import App
     from nosh.apps.plan import Plan
     from nosh.apps.project import Project
-    from nosh.build import Base, Connect
+    from nosh.build import Base
+    from nosh.build.content import Connect
     from nosh.build.level import Workshop
     from nosh.cli.context import Context
     from nosh.oci.image import Image

@@ -1,5 +1,6 @@
 """Docker and Podman through their own programs, so that contexts, hosts and credentials are the user's."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -52,8 +53,8 @@ class CommandLine:
             return "start the daemon, set DOCKER_HOST, or use --engine sandbox"
         return ""
 
-    def load(self, image: Image, name: str) -> None:
-        """Hand an image to the engine under that name.
+    def load(self, image: Image, name: str) -> str:
+        """Hand an image to the engine under that name, and return what the engine calls it.
 
         Raises:
             EngineError: the engine does not take it.
@@ -61,12 +62,10 @@ class CommandLine:
         with tempfile.TemporaryDirectory(prefix="nosh-") as folder:
             path = Path(folder, "image.tar")
             with path.open("wb") as file:
-                docker_archive.write(image, file.write, self._reference(name))
-            self._call("load", "--input", str(path))
-
-    def _reference(self, name: str) -> str:
-        # Podman calls what it loads without a registry's name localhost/…; so it has to be found as that.
-        return name if self.name == "docker" else f"localhost/{name}"
+                docker_archive.write(image, file.write, name)
+            said = self._call("load", "--input", str(path))
+        match = re.search(r"^Loaded image(?:\(s\))?: (\S+)", said, re.MULTILINE)
+        return match[1] if match else name
 
     def _words(self, order: Order) -> list[str]:
         words = ["--name", order.container] if order.container else []
@@ -80,14 +79,14 @@ class CommandLine:
 
     def run(self, order: Order) -> int:
         """Run a container in the foreground and return its exit code."""
-        self.load(order.image, order.name)
-        words = [self.name, "run", "--rm", *self._words(order), self._reference(order.name), *order.args]
+        loaded = self.load(order.image, order.name)
+        words = [self.name, "run", "--rm", *self._words(order), loaded, *order.args]
         return process.attached(words, env=self.environment)
 
     def start(self, order: Order) -> str:
         """Start a container in the background and return its name."""
-        self.load(order.image, order.name)
-        made = self._call("run", "--detach", *self._words(order), self._reference(order.name), *order.args)
+        loaded = self.load(order.image, order.name)
+        made = self._call("run", "--detach", *self._words(order), loaded, *order.args)
         return order.container or made.strip()[:12]
 
     def stop(self, container: str) -> bool:

@@ -1,9 +1,10 @@
-"""Reading ELF files by their program headers, so that stripped ones say as much (System V ABI, chapters 4 and 5).
+"""Reading ELF files by their program headers, so that stripped ones say as much (System V gABI, chapter 5).
 
-Damaged or hostile input gives FormatError and nothing else.
+Damaged or hostile input gives FormatError and nothing else, after a bounded amount of work.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nosh.values.binary import Binary
@@ -12,211 +13,272 @@ from nosh.values.errors import FormatError
 MAGIC = b"\x7fELF"
 
 _LOAD, _DYNAMIC, _INTERP, _NOTE, _PROPERTY = 1, 2, 3, 4, 0x6474E553
-_NULL, _NEEDED, _STRTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 0, 1, 5, 10, 14, 15, 29
+_NEEDED, _STRTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 1, 5, 10, 14, 15, 29
 _VERDEF, _VERDEFNUM, _VERNEED, _VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
+_X86 = frozenset({3, 62})
+_NOTE_PROPERTIES = 5
 _ISA_NEEDED = 0xC0008002
-# No real file comes near these; they bound the work on made-up ones.
-_MANY = 1 << 16
-_STRING = 4096
+# No real file comes near these; they bound the work and the memory that a made-up one can ask for.
+_NAMES = 1 << 13
+_TEXT = 1 << 13
+_NOTES = 1 << 16
+_TABLE = 1 << 20
+# Most names end within so many bytes.
+_SHORT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
-    type: int
-    offset: int
-    address: int
-    size: int
+class _Forms:
+    """The records of one word size and byte order.
+
+    Attributes:
+        places: where type, offset, address, size in the file and alignment stand in a program header.
+        align: bytes to which properties are padded.
+    """
+
+    header: struct.Struct
+    segment: struct.Struct
+    places: tuple[int, int, int, int, int]
+    tag: struct.Struct
+    need: struct.Struct
+    need_version: struct.Struct
+    definition: struct.Struct
+    note: struct.Struct
+    word: struct.Struct
+    align: int
 
 
-@dataclass(frozen=True, slots=True)
+def _forms(bits: int, order: str) -> _Forms:
+    wide = bits == 64
+    word = "Q" if wide else "I"
+    return _Forms(
+        header=struct.Struct(f"{order}HHI{word}{word}{word}IHHH"),
+        segment=struct.Struct(order + ("IIQQQQQQ" if wide else "IIIIIIII")),
+        places=(0, 2, 3, 5, 7) if wide else (0, 1, 2, 4, 7),
+        tag=struct.Struct(order + word * 2),
+        need=struct.Struct(order + "HHIII"),
+        need_version=struct.Struct(order + "IHHII"),
+        definition=struct.Struct(order + "HHHHIII"),
+        note=struct.Struct(order + "III"),
+        word=struct.Struct(order + "I"),
+        align=bits // 8,
+    )
+
+
+_ALL_FORMS = {(bits, data): _forms(32 * bits, "<>"[data - 1]) for bits in (1, 2) for data in (1, 2)}
+
+
+@dataclass(slots=True)
 class _File:
+    """A file while it is read.
+
+    Attributes:
+        loads: address, size and offset of what is loaded.
+        others: type, offset, size and alignment of the segments that say something of the file.
+        tags: the dynamic section without DT_NEEDED; the last of a kind counts.
+        table: offset and size of the names.
+        budget: how many names may still be read.
+    """
+
     data: memoryview
-    order: str
-    bits: int
-    segments: tuple[_Segment, ...]
-
-    def unpack(self, form: str, offset: int) -> tuple[int, ...]:
-        return struct.unpack_from(self.order + form, self.data, offset)
-
-    def offset(self, address: int) -> int:
-        """Return where an address stands in the file."""
-        for segment in self.segments:
-            if segment.type == _LOAD and segment.address <= address < segment.address + segment.size:
-                return address - segment.address + segment.offset
-        raise FormatError("cannot read ELF file: an address is in no segment")
+    forms: _Forms
+    loads: list[tuple[int, int, int]]
+    others: list[tuple[int, int, int, int]]
+    tags: dict[int, int]
+    table: tuple[int, int] = (0, 0)
+    budget: int = _NAMES
 
 
 def is_elf(head: bytes) -> bool:
-    """Whether a file that begins so is an ELF file."""
+    """Return whether a file that begins so, with four bytes or more, is an ELF file."""
     return head[:4] == MAGIC
 
 
 def read(data: bytes | bytearray | memoryview) -> Binary:
-    """Return what an ELF file says of itself.
+    """Return what an ELF file says of itself; only the parts that say it are touched.
 
     Raises:
-        FormatError: it is damaged.
+        FormatError: it is damaged, or no ELF file at all.
     """
     try:
-        return _read(memoryview(data))
+        with memoryview(data) as view:
+            return _read(view)
     except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise FormatError(f"cannot read ELF file: {error}") from error
 
 
 def _read(data: memoryview) -> Binary:
     ident = bytes(data[:16])
-    if not is_elf(ident) or len(ident) < 16 or ident[4] not in {1, 2} or ident[5] not in {1, 2}:
+    forms = _ALL_FORMS.get((ident[4], ident[5])) if is_elf(ident) else None
+    if forms is None:
         raise FormatError("cannot read ELF file: it does not begin as one")
-    bits, order = 32 * ident[4], "<" if ident[5] == 1 else ">"
-    word = "Q" if bits == 64 else "I"
-    kind, machine, _, _, start, _, flags, _, entry_size, count = struct.unpack_from(
-        f"{order}HHI{word}{word}{word}IHHH", data, 16
-    )
-    segments = _segments(data, order, bits, (start, entry_size, count))
-    file = _File(data, order, bits, segments)
-    dynamic = next((segment for segment in segments if segment.type == _DYNAMIC and segment.size), None)
-    tags = _tags(file, dynamic) if dynamic else ()
-    abi, isa = _notes(file)
-    known = dict(tags)
-    strings = _Strings(file, known)
+    kind, machine, _, _, start, _, flags, _, size, count = forms.header.unpack_from(data, 16)
+    file = _File(data, forms, [], [], {})
+    _read_segments(file, start, size * count)
+    dynamic, needed = _read_tags(file)
+    tags = file.tags
     return Binary(
-        bits=bits,
-        little=order == "<",
+        bits=32 * ident[4],
+        little=ident[5] == 1,
         machine=machine,
         type=kind,
         flags=flags,
-        dynamic=dynamic is not None,
+        dynamic=dynamic,
         interpreter=_interpreter(file),
-        soname=strings.at(known[_SONAME]) if _SONAME in known else "",
-        needed=tuple(strings.at(value) for tag, value in tags if tag == _NEEDED),
-        rpath=_paths(strings, known.get(_RPATH)),
-        runpath=_paths(strings, known.get(_RUNPATH)),
-        verneed=_verneed(file, strings, known),
-        verdef=_verdef(file, strings, known),
-        abi=abi,
-        isa=isa,
+        soname=_name(file, tags[_SONAME]) if _SONAME in tags else "",
+        needed=tuple([_name(file, place) for place in needed]),
+        rpath=_folders(file, _RPATH),
+        runpath=_folders(file, _RUNPATH),
+        verneed=_verneed(file) if _VERNEED in tags else (),
+        verdef=_verdef(file) if _VERDEF in tags else (),
+        isa=_isa(file) if machine in _X86 else 0,
     )
 
 
-def _segments(data: memoryview, order: str, bits: int, table: tuple[int, int, int]) -> tuple[_Segment, ...]:
-    start, size, count = table
-    found = []
-    for number in range(count):
-        at = start + number * size
-        if bits == 64:
-            kind, _, offset, address, _, length = struct.unpack_from(order + "IIQQQQ", data, at)
+def _part(file: _File, offset: int, size: int) -> memoryview:
+    part = file.data[offset : offset + size]
+    if len(part) != size:
+        raise FormatError("cannot read ELF file: it ends early")
+    return part
+
+
+def _read_segments(file: _File, start: int, size: int) -> None:
+    # Object files have no program headers, and some tools then write a size of their own for one.
+    form = file.forms.segment
+    if size % form.size:
+        raise FormatError("cannot read ELF file: its program headers are of another size")
+    of_type, of_offset, of_address, of_size, of_align = file.forms.places
+    for row in form.iter_unpack(_part(file, start, size)):
+        kind = row[of_type]
+        if kind == _LOAD:
+            file.loads.append((row[of_address], row[of_size], row[of_offset]))
+        elif kind in {_DYNAMIC, _INTERP, _NOTE, _PROPERTY}:
+            file.others.append((kind, row[of_offset], row[of_size], row[of_align]))
+
+
+def _read_tags(file: _File) -> tuple[bool, list[int]]:
+    """Note the dynamic section's tags; return whether there is one, and the places of the needed names."""
+    # Files with nothing but debug information keep the header of a section they no longer have.
+    found = next(((offset, size) for kind, offset, size, _ in file.others if kind == _DYNAMIC and size), None)
+    if found is None:
+        return False, []
+    offset, size = found
+    form = file.forms.tag
+    needed = []
+    for tag, value in form.iter_unpack(_part(file, offset, min(size - size % form.size, _TABLE))):
+        if tag == _NEEDED:
+            needed.append(value)
+        elif tag:
+            file.tags[tag] = value
         else:
-            kind, offset, address, _, length = struct.unpack_from(order + "IIIII", data, at)
-        found.append(_Segment(kind, offset, address, length))
-    return tuple(found)
-
-
-def _tags(file: _File, dynamic: _Segment) -> tuple[tuple[int, int], ...]:
-    form, size = ("qQ", 16) if file.bits == 64 else ("iI", 8)
-    found = []
-    for number in range(min(dynamic.size // size, _MANY)):
-        tag, value = file.unpack(form, dynamic.offset + number * size)
-        if tag == _NULL:
             break
-        found.append((tag, value))
-    return tuple(found)
+    if _STRTAB in file.tags:
+        start = _offset(file, file.tags[_STRTAB])
+        file.table = (start, file.tags.get(_STRSZ, len(file.data) - start))
+    return True, needed
 
 
-class _Strings:
-    """The dynamic string table."""
-
-    def __init__(self, file: _File, known: dict[int, int]) -> None:
-        self._data = file.data
-        self._start = file.offset(known[_STRTAB]) if _STRTAB in known else 0
-        self._size = known.get(_STRSZ, 0)
-
-    def at(self, offset: int) -> str:
-        if offset >= self._size:
-            raise FormatError("cannot read ELF file: a name is outside of the string table")
-        begin = self._start + offset
-        text = bytes(self._data[begin : min(begin + _STRING, self._start + self._size)])
-        end = text.find(b"\0")
-        if end < 0:
-            raise FormatError("cannot read ELF file: a name has no end")
-        return text[:end].decode("utf-8", "surrogateescape")
+def _offset(file: _File, address: int) -> int:
+    for first, size, offset in file.loads:
+        if first <= address < first + size:
+            return address - first + offset
+    raise FormatError("cannot read ELF file: an address is in no segment")
 
 
-def _paths(strings: _Strings, offset: int | None) -> tuple[str, ...]:
-    return tuple(part for part in strings.at(offset).split(":") if part) if offset is not None else ()
+def _name(file: _File, place: int) -> str:
+    start, size = file.table
+    file.budget -= 1
+    if place >= size or file.budget < 0:
+        raise FormatError("cannot read ELF file: its names are out of place or too many")
+    text = bytes(file.data[start + place : start + min(place + _SHORT, size)])
+    end = text.find(0)
+    if end < 0:
+        text = bytes(file.data[start + place : start + min(place + _TEXT, size)])
+        end = text.index(0)
+    return text[:end].decode("utf-8", "surrogateescape")
+
+
+def _folders(file: _File, tag: int) -> tuple[str, ...]:
+    text = _name(file, file.tags[tag]) if tag in file.tags else ""
+    return tuple(text.split(":")) if text else ()
 
 
 def _interpreter(file: _File) -> str:
-    for segment in file.segments:
-        if segment.type == _INTERP:
-            text = bytes(file.data[segment.offset : segment.offset + min(segment.size, _STRING)])
+    for kind, offset, size, _ in file.others:
+        if kind == _INTERP:
+            text = bytes(_part(file, offset, min(size, _TEXT)))
             return text.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
     return ""
 
 
-def _verneed(file: _File, strings: _Strings, known: dict[int, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    if _VERNEED not in known:
-        return ()
+def _verneed(file: _File) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the versions that are needed (Linux Standard Base, symbol versioning)."""
     found = []
-    at = file.offset(known[_VERNEED])
-    for _ in range(min(known.get(_VERNEEDNUM, 0), _MANY)):
-        _, count, library, first, after = file.unpack("HHIII", at)
+    at = _offset(file, file.tags[_VERNEED])
+    for _ in range(file.tags.get(_VERNEEDNUM, 0)):
+        _, count, library, first, after = file.forms.need.unpack_from(file.data, at)
         versions = []
         place = at + first
         for _ in range(count):
-            _, _, _, name, further = file.unpack("IHHII", place)
-            versions.append(strings.at(name))
+            _, _, _, name, further = file.forms.need_version.unpack_from(file.data, place)
+            versions.append(_name(file, name))
+            place += further
             if not further:
                 break
-            place += further
-        found.append((strings.at(library), tuple(versions)))
+        found.append((_name(file, library), tuple(versions)))
+        at += after
         if not after:
             break
-        at += after
     return tuple(found)
 
 
-def _verdef(file: _File, strings: _Strings, known: dict[int, int]) -> tuple[str, ...]:
-    if _VERDEF not in known:
-        return ()
+def _verdef(file: _File) -> tuple[str, ...]:
+    """Return the versions that are defined (Linux Standard Base, symbol versioning)."""
     found = []
-    at = file.offset(known[_VERDEF])
-    for _ in range(min(known.get(_VERDEFNUM, 0), _MANY)):
-        _, flags, _, _, _, first, after = file.unpack("HHHHIII", at)
-        name, _ = file.unpack("II", at + first)
-        # The first definition (VER_FLG_BASE) is the file's own name and no version.
+    at = _offset(file, file.tags[_VERDEF])
+    for _ in range(file.tags.get(_VERDEFNUM, 0)):
+        _, flags, _, _, _, first, after = file.forms.definition.unpack_from(file.data, at)
+        name = _name(file, file.forms.word.unpack_from(file.data, at + first)[0])
+        # VER_FLG_BASE marks the one named after the file itself.
         if not flags & 1:
-            found.append(strings.at(name))
+            found.append(name)
+        at += after
         if not after:
             break
-        at += after
     return tuple(found)
 
 
-def _notes(file: _File) -> tuple[tuple[int, ...], int]:
-    abi: tuple[int, ...] = ()
-    isa = 0
-    for segment in file.segments:
-        if segment.type not in {_NOTE, _PROPERTY}:
-            continue
-        at, end = segment.offset, segment.offset + min(segment.size, _MANY)
-        while at + 12 <= end:
-            name_size, size, kind = file.unpack("III", at)
-            name = bytes(file.data[at + 12 : at + 12 + min(name_size, 16)])
-            content = at + 12 + (name_size + 3 & ~3)
-            if name == b"GNU\0" and kind == 1 and size >= 16:
-                abi = file.unpack("IIII", content)
-            if name == b"GNU\0" and kind == 5:
-                isa |= _isa(file, content, content + min(size, _MANY))
-            align = 8 if file.bits == 64 and segment.type == _PROPERTY else 4
-            at = content + (size + align - 1 & ~(align - 1))
-    return abi, isa
+def _isa(file: _File) -> int:
+    """Return the x86 level bits of the program's properties (x86-64 psABI, program property)."""
+    own = [other for other in file.others if other[0] == _PROPERTY]
+    level = 0
+    for kind, offset, size, align in own or file.others:
+        if kind in {_PROPERTY, _NOTE}:
+            notes = _part(file, offset, min(size, _NOTES))
+            for properties in _properties(file.forms, notes, 8 if align == 8 else 4):
+                level |= _level(file.forms, properties)
+    return level
 
 
-def _isa(file: _File, at: int, end: int) -> int:
-    align = 8 if file.bits == 64 else 4
-    while at + 8 <= end:
-        kind, size = file.unpack("II", at)
-        if kind == _ISA_NEEDED and size >= 4:
-            return file.unpack("I", at + 8)[0]
-        at += 8 + (size + align - 1 & ~(align - 1))
+def _properties(forms: _Forms, notes: memoryview, align: int) -> Iterator[memoryview]:
+    at = 0
+    while at + 12 <= len(notes):
+        name, size, kind = forms.note.unpack_from(notes, at)
+        content = _up(at + 12 + name, align)
+        if kind == _NOTE_PROPERTIES and bytes(notes[at + 12 : at + 16]) == b"GNU\0":
+            yield notes[content : content + size]
+        at = _up(content + size, align)
+
+
+def _level(forms: _Forms, properties: memoryview) -> int:
+    at = 0
+    while at + 12 <= len(properties):
+        kind, size, value = forms.note.unpack_from(properties, at)
+        if kind == _ISA_NEEDED and size == 4:
+            return int(value)
+        at = _up(at + 8 + size, forms.align)
     return 0
+
+
+def _up(number: int, align: int) -> int:
+    return -(-number // align) * align

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from nosh.formats import tar
 from nosh.oci import layout
@@ -14,6 +15,8 @@ from nosh.values import digest as digests
 from nosh.values.digest import Digest
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import InputError
+
+_CONTAINERD_NAME = "io.containerd.image.name"
 
 
 def write(image: Image, write_bytes: Callable[[bytes], object], name: str, *, docker: bool = True) -> None:
@@ -44,8 +47,11 @@ def write(image: Image, write_bytes: Callable[[bytes], object], name: str, *, do
             with contents:
                 _copy(iter(lambda file=contents: file.read(1 << 20), b""), write_bytes, digest)  # type: ignore[misc] # the default binds the loop's value
         write_bytes(tar.padding(size))
-    short = name.rpartition(":")[2]
-    index = manifests.render_index(Index((layout.descriptor(image, short if docker else name),)))
+    about = layout.descriptor(image, name)
+    if docker:
+        # Podman takes the one name, Docker on containerd the other.
+        about = replace(about, annotations={**about.annotations, _CONTAINERD_NAME: f"docker.io/library/{name}"})
+    index = manifests.render_index(Index((about,)))
     _small(write_bytes, "index.json", index)
     if docker:
         _small(write_bytes, "manifest.json", _manifest(image, name))
