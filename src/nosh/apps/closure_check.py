@@ -26,7 +26,10 @@ def check(pieces: Sequence[Piece], tree: Tree, platform: Platform, source: Sourc
     lines = [f"  /{missing.program} {missing.reason}" for missing in found[:_SHOWN]]
     if len(found) > _SHOWN:
         lines.append(f"  and {len(found) - _SHOWN} more")
-    raise InputError("\n".join(["cannot build the app: its native code does not fit the image:", *lines]), hint=_hint(found, source))
+    raise InputError(
+        "\n".join(["cannot build the app: its native code does not fit the image:", *lines]),
+        hint=_hint(found, source),
+    )
 
 
 def _hint(found: Iterable[Missing], source: Source) -> str:
@@ -35,7 +38,7 @@ def _hint(found: Iterable[Missing], source: Source) -> str:
         if missing.absent:
             hints[_provider(missing.library, source)] = None
         elif missing.library:
-            hints["use a base of a newer release (base = \"…-debian13\"), or an older version of the dependency"] = None
+            hints['use a base of a newer release (base = "…-debian13"), or an older version of the dependency'] = None
         else:
             hints["install the dependencies for the image's platform (is a copied node_modules in the app?)"] = None
     return "; ".join(filter(None, hints))
@@ -49,4 +52,6 @@ def _provider(library: str, source: Source) -> str:
         return f"which package has {name} could not be looked up ({error.message})"
     if not packages:
         return f"no package of the release has {name}"
-    return f"{name} is in package {' or '.join(packages[:3])}: add it with a recipe (packages = [\"{packages[0]}\"]) as base"
+    return (
+        f'{name} is in package {" or ".join(packages[:3])}: add it with a recipe (packages = ["{packages[0]}"]) as base'
+    )

@@ -57,7 +57,10 @@ def plan(project: Project) -> Plan:
         env={"NODE_ENV": "production", **start.env, **wishes.env},
         labels={**_labels(manifest), **wishes.labels},
         ports=wishes.ports,
-        choices=(Choice("base", base, why), Choice("start", shlex.join(("node", *start.arguments)), start.why)),
+        choices=(
+            Choice("base", base, why),
+            Choice("start", shlex.join(("node", *start.arguments)), start.why),
+        ),
         warnings=tuple(
             f"{package} wants to run a script when it is installed; that is not done, so what the script "
             "would have built or fetched is missing"
@@ -153,7 +156,11 @@ def _start(project: Project, manifest: Document) -> Start:
     if script:
         return _script(project, script)
     main = _text(manifest, "main")
-    for name, why in ((main, "main in package.json"), ("server.js", "npm's default"), ("index.js", "Node's default")):
+    for name, why in (
+        (main, "main in package.json"),
+        ("server.js", "npm's default"),
+        ("index.js", "Node's default"),
+    ):
         for path in (name, f"{name}.js", f"{name}/index.js"):
             if name and project.has(path):
                 return Start((path.removeprefix("./"),), {}, why)
@@ -193,7 +200,10 @@ def _script(project: Project, script: str) -> Start:
 def _base(project: Project, manifest: Document) -> tuple[str, str]:
     wanted = _text(_table(manifest, "engines"), "node")
     if not wanted:
-        return f"nodejs{MAJORS[0]}", "the newest Node under long-term support; package.json has no engines.node"
+        return (
+            f"nodejs{MAJORS[0]}",
+            "the newest Node under long-term support; package.json has no engines.node",
+        )
     import semantic_version  # noqa: PLC0415 - start-up time
 
     try:

@@ -144,7 +144,9 @@ def files(project: Project) -> tuple[File, ...]:
     """
     text = project.text(".dockerignore") if project.has(".dockerignore") else ""
     ignored = ignore.matcher("\n".join([text, *project.wishes.exclude, _ALWAYS]))
-    found = tuple(sorted(_walk(project.folder, "", ignored), key=lambda file: file.path.encode(errors="surrogateescape")))
+    found = tuple(
+        sorted(_walk(project.folder, "", ignored), key=lambda file: file.path.encode(errors="surrogateescape"))
+    )
     _refuse_secrets(project, found)
     return found
 
@@ -170,7 +172,7 @@ def _walk(folder: Path, prefix: str, ignored: "ignore.Matcher") -> Iterator[File
 
 
 def _target(link: Path, path: str) -> str:
-    target = os.readlink(link)
+    target = str(link.readlink())
     inside = os.path.normpath(os.path.join(os.path.dirname(path), target))  # noqa: PTH118, PTH120 - no file is meant
     if os.path.isabs(target) or inside.split("/")[0] == "..":  # noqa: PTH117 - no file is meant
         raise InputError(

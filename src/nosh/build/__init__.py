@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from nosh.build import content
 from nosh.build import level as levels
-from nosh.build.content import Connect, Job
+from nosh.build.content import Connect, Ground, Job
 from nosh.build.level import Floor, Workshop
 from nosh.oci import edit
 from nosh.oci.config import Config, History
@@ -51,7 +51,8 @@ def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Wor
     release = distributions.release(selected.release)
     source = connect(release, platform)
     chosen = [exact.pick((*one.packages, *one.partial), source.find, source.names) for one in selected.levels]
-    jobs = levels.plan(selected, chosen, source, release, platform, connect=connect, epoch=shop.epoch)
+    libc = next((one.version for packages in chosen for one in packages if one.name == "libc6"), "")
+    jobs = levels.plan(selected, chosen, Ground(source, release, platform, connect, libc), shop.epoch)
     floors = levels.finish(jobs, shop)
     created = shop.epoch or max(floor.time for floor in floors)
     image = _image(selected, platform, floors, created, shop)
@@ -60,9 +61,7 @@ def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Wor
     return Base(image, selected, jobs, floors, packages, provenance, created)
 
 
-def _image(
-    selected: Selected, platform: Platform, floors: tuple[Floor, ...], created: int, shop: Workshop
-) -> Image:
+def _image(selected: Selected, platform: Platform, floors: tuple[Floor, ...], created: int, shop: Workshop) -> Image:
     settings = selected.settings
     time = rfc3339(created)
     config = Config(

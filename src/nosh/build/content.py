@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nosh.formats import compression, tar
+from nosh.formats import compression, ldcache, tar
 from nosh.formats.deb import archive as deb
 from nosh.outside.store import Store
 from nosh.resolve import exact
-from nosh.rootfs import accounts, certificates, identity, libraries, unpack
-from nosh.rootfs.select import Rules, selector
+from nosh.rootfs import accounts, certificates, identity, unpack
+from nosh.rootfs.select import Rules
 from nosh.rootfs.unpack import Member, text_file
 from nosh.sources import distributions, upstream
 from nosh.sources.distributions import Release
@@ -30,23 +30,34 @@ Opened = AbstractContextManager[tuple[Iterator[Member], int]]
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What all levels of one image stand on.
+
+    Attributes:
+        connect: gives the source of another release, for single files of it.
+        libc: version of the C library's package in the image, or nothing.
+    """
+
+    source: Source
+    release: Release
+    platform: Platform
+    connect: Connect
+    libc: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A level with everything that decides its bytes.
 
     Attributes:
         packages: the exact packages, in the order of the recipe.
-        connect: gives the source of another release, for single files of it.
-        libc: version of the C library's package in the image, or nothing.
+        parts: single files, with the source and package that each is taken from.
     """
 
     level: "Level"
     packages: tuple[Package, ...]
-    source: Source
-    release: Release
-    platform: Platform
     rules: Rules
-    connect: Connect
-    libc: str
+    ground: Ground
     parts: tuple[tuple["Part", Source, Package], ...] = field(default=())
 
     @property
@@ -76,16 +87,14 @@ class Ingredient:
     free: bool = False
 
 
-def job(
-    level: "Level", packages: tuple[Package, ...], source: Source, release: Release, platform: Platform,
-    *, rules: Rules, connect: Connect, libc: str,
-) -> Job:  # fmt: skip
+def job(level: "Level", packages: tuple[Package, ...], rules: Rules, ground: Ground) -> Job:
     """Return the job of a level, with the packages that its single files are taken from."""
     parts = []
     for part in level.parts:
-        other = connect(distributions.release(part.release), platform) if part.release else source
+        release = distributions.release(part.release) if part.release else ground.release
+        other = ground.connect(release, ground.platform)
         parts.append((part, other, exact.pick((part.package,), other.find, other.names)[0]))
-    return Job(level, packages, source, release, platform, rules, connect, libc, tuple(parts))
+    return Job(level, packages, rules, ground, tuple(parts))
 
 
 def ingredients(job: Job, shop: "Workshop") -> tuple[Ingredient, ...]:
@@ -109,13 +118,11 @@ def _package(job: Job, package: Package, rules: Rules) -> Ingredient:
 
     @contextmanager
     def open_package(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
-        with job.source.open(package) as file:
+        with job.ground.source.open(package) as file:
             archive = deb.read(file)
             yield unpack.members(package.name, archive, rules), archive.time
 
-    return Ingredient(
-        package.name, package.digest, rules, lambda: job.source.fetch(package), open_package
-    )
+    return Ingredient(package.name, package.digest, rules, lambda: job.ground.source.fetch(package), open_package)
 
 
 def _part(job: Job, part: "Part", source: Source, package: Package) -> Ingredient:
@@ -149,11 +156,11 @@ def wanted(job: Job, one: "Upstream") -> upstream.Wanted:
     Raises:
         InputError: the recipe pins no digests for it.
     """
-    digests_ = one.digests.get(job.platform.architecture) or one.digests.get("all")
+    digests_ = one.digests.get(job.ground.platform.architecture) or one.digests.get("all")
     if not digests_:
         known = ", ".join(sorted(one.digests))
         raise InputError(
-            f"cannot build {job.level.name} for {job.platform}: it pins {one.name} for {known} only"
+            f"cannot build {job.level.name} for {job.ground.platform}: it pins {one.name} for {known} only"
         )
     return upstream.Wanted(one.kind, one.name, one.version, digests_)
 
@@ -175,7 +182,7 @@ def _upstream(job: Job, one: "Upstream", shop: "Workshop") -> Ingredient:
 
     def fetch() -> None:
         upstream.fetch(
-            release, job.platform, web=shop.web, store=shop.store, tools=shop.tools, progress=shop.progress
+            release, job.ground.platform, web=shop.web, store=shop.store, tools=shop.tools, progress=shop.progress
         )
 
     return Ingredient(f"{one.name} {one.version}", f"{one!r} {release!r}", job.rules, fetch, open_upstream)
@@ -199,7 +206,7 @@ def _unpacked(one: "Upstream", release: upstream.Wanted, shop: "Workshop", time:
 
 
 def _generated(job: Job) -> Ingredient:
-    level, release = job.level, job.release
+    level, release = job.level, job.ground.release
 
     @contextmanager
     def open_generated(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
@@ -231,13 +238,13 @@ def _certificates(job: Job) -> Ingredient:
 
     @contextmanager
     def open_bundle(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
-        with job.source.open(package) as file:
+        with job.ground.source.open(package) as file:
             bundle, time = certificates.bundle(deb.read(file))
         time = min(time, rules.epoch) if rules.epoch else time
         yield iter([text_file(certificates.PLACE, bundle, time)]), time
 
     def fetch() -> None:
-        job.source.fetch(package)
+        job.ground.source.fetch(package)
 
     return Ingredient("CA bundle", f"bundle {package.digest}", job.rules, fetch, open_bundle, free=True)
 
@@ -247,7 +254,7 @@ def library_cache(job: Job, data: bytes) -> Ingredient:
 
     @contextmanager
     def open_cache(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
-        time = min(job.release.date, rules.epoch) if rules.epoch else job.release.date
-        yield iter([text_file(libraries.PLACE, data, time)]), time
+        time = min(job.ground.release.date, rules.epoch) if rules.epoch else job.ground.release.date
+        yield iter([text_file(ldcache.PATH, data, time)]), time
 
     return Ingredient("ld.so.cache", f"ld.so.cache {digests.of(data)}", job.rules, lambda: None, open_cache, free=True)

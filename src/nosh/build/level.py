@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 from nosh.build import content
-from nosh.build.content import Connect, Ingredient, Job
+from nosh.build.content import Ground, Ingredient, Job
 from nosh.formats.compression import Compressor
 from nosh.oci import piece as pieces
 from nosh.oci.piece import Layer, Press
@@ -16,15 +16,12 @@ from nosh.recipes.recipe import Selected
 from nosh.rootfs import libraries, merge
 from nosh.rootfs.merge import Merged, Tree
 from nosh.rootfs.select import Rules
-from nosh.sources.distributions import Release
-from nosh.sources.source import Source
 from nosh.sources.toolchain import Tools
 from nosh.values import digest
 from nosh.values.entry import Kind
 from nosh.values.errors import FormatError
 from nosh.values.package import Package
 from nosh.values.piece import Piece, pack, unpack
-from nosh.values.platform import Platform
 from nosh.values.progress import SILENT, Progress
 
 # Raised whenever the same inputs would give other bytes than before, so that no old result is found.
@@ -77,25 +74,13 @@ class Floor:
     pieces: tuple[tuple[str, str], ...]
 
 
-def plan(
-    selected: Selected,
-    chosen: Sequence[tuple[Package, ...]],
-    source: Source,
-    release: Release,
-    platform: Platform,
-    *,
-    connect: Connect,
-    epoch: int,
-) -> tuple[Job, ...]:
+def plan(selected: Selected, chosen: Sequence[tuple[Package, ...]], ground: Ground, epoch: int) -> tuple[Job, ...]:
     """Return the jobs of a selected recipe, lowest first; what a level cuts, those above it cut as well."""
-    rules = Rules(merged=release.merged, epoch=epoch)
-    libc = next((one.version for packages in chosen for one in packages if one.name == "libc6"), "")
+    rules = Rules(merged=ground.release.merged, epoch=epoch)
     jobs = []
     for level, packages in zip(selected.levels, chosen, strict=True):
         rules = replace(rules, cut=rules.cut + level.cut, keep=rules.keep + level.keep)
-        jobs.append(
-            content.job(level, packages, source, release, platform, rules=rules, connect=connect, libc=libc)
-        )
+        jobs.append(content.job(level, packages, rules, ground))
     return tuple(jobs)
 
 
@@ -143,7 +128,7 @@ def _work(
 
 def _key(job: Job, below: str, shop: Workshop) -> str:
     packages = [package.digest for package in job.everything]
-    parts = (LAYOUT, below, job.level, job.release.name, str(job.platform), job.rules, packages)
+    parts = (LAYOUT, below, job.level, job.ground.release.name, str(job.ground.platform), job.rules, packages)
     return digest.of_text(repr((*parts, shop.compressor.version)))
 
 
@@ -205,16 +190,14 @@ class _Crew:
         if merged.duplicates:
             done = [self._without(entry, merged) for entry in done]
             merged = _lay(done, below)
-        cache = libraries.cache(merged.tree, job.platform, job.libc)
-        if cache and cache != libraries.cache(below, job.platform, job.libc):
+        cache = libraries.cache(merged.tree, job.ground.platform, job.ground.libc)
+        if cache and cache != libraries.cache(below, job.ground.platform, job.ground.libc):
             part = self._start(content.library_cache(job, cache))
             done.append((part.ingredient, part.key, part.piece.result()))
             merged = _lay(done, below)
         return merged.tree, _Laid(merged, tuple(done))
 
-    def _without(
-        self, entry: tuple[Ingredient, str, Piece], merged: Merged
-    ) -> tuple[Ingredient, str, Piece]:
+    def _without(self, entry: tuple[Ingredient, str, Piece], merged: Merged) -> tuple[Ingredient, str, Piece]:
         ingredient = entry[0]
         again = merged.duplicates.get(ingredient.owner)
         if not again:

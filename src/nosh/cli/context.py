@@ -113,7 +113,9 @@ class Context:
         proxies = {
             scheme: proxy
             for scheme in ("http", "https")
-            if (proxy := self.settings.proxy or lower.get(f"{scheme}_proxy") or apt.get(f"acquire::{scheme}::proxy", ""))
+            if (
+                proxy := self.settings.proxy or lower.get(f"{scheme}_proxy") or apt.get(f"acquire::{scheme}::proxy", "")
+            )
             and proxy.upper() != "DIRECT"
         }
         authorities = self.environment.get("SSL_CERT_FILE") or self.environment.get("REQUESTS_CA_BUNDLE")
@@ -142,7 +144,8 @@ class Context:
         text = self.environment.get("SOURCE_DATE_EPOCH", "")
         if text and not text.isdigit():
             raise UsageError(
-                f"cannot use SOURCE_DATE_EPOCH {text!r}: it is no count of seconds", hint="set it to `date +%s`"
+                f"cannot use SOURCE_DATE_EPOCH {text!r}: it is no count of seconds",
+                hint="set it to `date +%s`",
             )
         return int(text or 0)
 
@@ -151,21 +154,25 @@ class Context:
         from nosh.sources.repository import apt  # noqa: PLC0415 - start-up time
 
         options = self.options
-        trust = apt.Trust(self._keyring(), insecure=options.insecure, refresh=options.refresh)
+        access = apt.Access(
+            self.web,
+            self.store,
+            self._keyring(),
+            insecure=options.insecure,
+            refresh=options.refresh,
+            progress=progress,
+        )
         opened: dict[tuple[str, Platform], Source] = {}
 
         def open_release(release: "Release", platform: "Platform") -> "Source":
             key = release.name, platform
             if key not in opened:
-                opened[key] = apt.connect(
-                    release, platform, self._mirrors(release), web=self.web, store=self.store, trust=trust,
-                    progress=progress,
-                )  # fmt: skip
+                opened[key] = apt.connect(release, platform, self._mirrors(), access)
             return opened[key]
 
         return open_release
 
-    def _mirrors(self, release: "Release") -> "tuple[Mirror, ...]":
+    def _mirrors(self) -> "tuple[Mirror, ...]":
         from nosh.sources import aptconf, mirrors  # noqa: PLC0415 - start-up time
 
         for address, said_by in (
@@ -176,10 +183,11 @@ class Context:
             if address:
                 if "://" not in address and not address.startswith("file:"):
                     raise UsageError(
-                        f"cannot use mirror {address!r} ({said_by}): it is no address", hint="as in https://HOST/debian"
+                        f"cannot use mirror {address!r} ({said_by}): it is no address",
+                        hint="as in https://HOST/debian",
                     )
                 return (mirrors.named(address, said_by),)
-        return mirrors.candidates(aptconf.sources(_APT), release, now=clock.now())
+        return mirrors.candidates(aptconf.sources(_APT), now=clock.now())
 
     def _keyring(self) -> bytes:
         path = self.options.keyring or self.settings.keyring
@@ -225,3 +233,15 @@ def context(options: argparse.Namespace) -> Context:
 
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     return Context(options, dict(os.environ))
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    """Return key and value of ``KEY=VALUE``.
+
+    Raises:
+        UsageError: it is not that.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"cannot use {option} {text!r}: it has to be KEY=VALUE")
+    return key, value

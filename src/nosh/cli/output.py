@@ -1,8 +1,7 @@
-"""What a terminal shows: progress, sizes, tables; without one, a line for each finished step."""
+"""What a terminal shows while work goes on; without one, a line for each finished step."""
 
 import sys
 import threading
-from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -10,30 +9,6 @@ from nosh.outside import clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-def size(count: float) -> str:
-    """Return a count of bytes as people write it, in powers of 1000 (``47.3 MB``)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("the last unit takes everything")
-
-
-def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
-    """Return rows as aligned columns, the ones numbered in `right` aligned to the right."""
-    if not rows:
-        return ""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
-            for column, cell in enumerate(row)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
 
 
 class Plain:

@@ -39,12 +39,14 @@ def main(argv: list[str]) -> int:
         name=images.full_name(options.image),
         container=options.name,
         ports=tuple(engines.port(text) for text in options.publish),
-        env=dict(_variable(text) for text in options.env),
+        env=dict(context.pair(text, "-e") for text in options.env),
         args=tuple(argv[end + 1 :]),
         network=options.network,
     )
     if options.wait_http and not options.wait_http.startswith("/"):
-        raise UsageError(f"cannot wait for {options.wait_http!r}: a path begins with /", hint="as in --wait-http /health")
+        raise UsageError(
+            f"cannot wait for {options.wait_http!r}: a path begins with /", hint="as in --wait-http /health"
+        )
     chosen = running.choose(running.engines(ctx.environment, ctx.state), options.engine)
     if not options.detach and not options.wait_http:
         running.check_ports(order)
@@ -52,13 +54,6 @@ def main(argv: list[str]) -> int:
     started = running.start(chosen, order, path=options.wait_http, timeout=options.timeout)
     _print(started, ctx, as_json=options.format == "json")
     return 0 if options.detach else running.follow(chosen, started)
-
-
-def _variable(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"cannot use -e {text!r}: it has to be KEY=VALUE")
-    return key, value
 
 
 def _print(started: running.Running, ctx: context.Context, *, as_json: bool) -> None:

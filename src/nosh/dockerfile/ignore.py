@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator
 from posixpath import normpath
 
-
 Matcher = Callable[[str], bool]
 
 

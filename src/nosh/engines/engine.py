@@ -74,7 +74,9 @@ def port(text: str) -> Port:
     Raises:
         UsageError: it is none of these.
     """
-    match = re.fullmatch(r"(?:(?:(?P<address>[0-9.]+|localhost):)?(?P<host>\d{1,5}):)?(?P<inner>\d{1,5})(?:/tcp)?", text)
+    match = re.fullmatch(
+        r"(?:(?:(?P<address>[0-9.]+|localhost):)?(?P<host>\d{1,5}):)?(?P<inner>\d{1,5})(?:/tcp)?", text
+    )
     numbers = [int(match[key] or match["inner"]) for key in ("host", "inner")] if match else []
     if not match or not all(0 < number < 65536 for number in numbers):
         raise UsageError(f"cannot use -p {text!r}: it has to be [[ADDRESS:]PORT:]PORT", hint="as in -p 8080:3000")

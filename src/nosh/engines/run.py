@@ -1,15 +1,16 @@
 """Choosing an engine, starting a container, waiting until it is healthy."""
 
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from nosh.engines import commandline
 from nosh.engines.engine import Available, Engine, Order, Skipped
 from nosh.engines.sandbox import Sandbox
-from nosh.outside import probe, sandbox
+from nosh.outside import probe
+from nosh.outside.sandbox import Port
 from nosh.values.errors import EngineError, NotFoundError, UsageError
 
 NAMES = ("docker", "podman", "sandbox")
@@ -61,7 +62,7 @@ def start(engine: Engine, order: Order, *, path: str = "", timeout: float = 30.0
     if path and not order.ports:
         raise UsageError("cannot wait for health: no port is published", hint="add -p PORT:PORT")
     container = engine.start(order)
-    addresses = tuple(f"http://{port.address.replace('0.0.0.0', '127.0.0.1')}:{port.host}" for port in order.ports)  # noqa: S104 - only read
+    addresses = tuple(f"http://{_reachable(port)}:{port.host}" for port in order.ports)
     if path:
         try:
             _wait(engine, container, order, path, timeout)
@@ -71,6 +72,10 @@ def start(engine: Engine, order: Order, *, path: str = "", timeout: float = 30.0
     return Running(engine.name, container, addresses)
 
 
+def _reachable(port: Port) -> str:
+    return "127.0.0.1" if ip_address(port.address).is_unspecified else port.address
+
+
 def check_ports(order: Order) -> None:
     """Check that nobody uses the ports.
 
@@ -78,20 +83,19 @@ def check_ports(order: Order) -> None:
         EngineError: somebody does; the hint has a free one.
     """
     for port in order.ports:
-        try:
-            socket.create_server((port.address, port.host)).close()
-        except OSError as error:
+        reason = probe.occupied(port.address, port.host)
+        if reason:
             raise EngineError(
-                f"cannot use port {port.host}: {(error.strerror or str(error)).lower()}",
-                hint=f"try another one: -p {sandbox.free_port()}:{port.inner}",
-            ) from error
+                f"cannot use port {port.host}: {reason}",
+                hint=f"try another one: -p {probe.free_port()}:{port.inner}",
+            )
 
 
 def _wait(engine: Engine, container: str, order: Order, path: str, timeout: float) -> None:
     port = order.ports[0]
     end = time.monotonic() + timeout
     while True:
-        answer = probe.status("127.0.0.1", port.host, path)
+        answer = probe.status(_reachable(port), port.host, path)
         if isinstance(answer, int) and answer < 400:
             return
         last = engine.ended(container)

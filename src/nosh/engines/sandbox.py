@@ -62,12 +62,21 @@ class Sandbox:
         argv = (*config.entrypoint, *(order.args or config.cmd))
         if not argv:
             raise InputError(
-                f"cannot run {order.name}: the image names no program", hint="add one: nosh run IMAGE -- /path/of/program"
+                f"cannot run {order.name}: the image names no program",
+                hint="add one: nosh run IMAGE -- /path/of/program",
             )
         env = {"HOME": home, **dict(config.env), **order.env}
         number = getattr(signal, config.stop_signal, signal.SIGTERM) if config.stop_signal else signal.SIGTERM
         return Launch(
-            str(root), argv, env, config.workdir or "/", uid, gid, order.ports, order.network == "host", number
+            str(root),
+            argv,
+            env,
+            config.workdir or "/",
+            uid,
+            gid,
+            order.ports,
+            order.network == "host",
+            number,
         )
 
     def lay_out(self, image: Image) -> Path:

@@ -64,9 +64,7 @@ def _libdeflate(level: int) -> Callable[[str], Compressor]:
         import deflate  # noqa: PLC0415 - a warm build compresses nothing
 
         version = f"libdeflate {deflate.__version__} level {level}"
-        return Compressor(
-            name, version, "gzip", 4 << 20, lambda data: bytes(deflate.gzip_compress(data, level))
-        )
+        return Compressor(name, version, "gzip", 4 << 20, lambda data: bytes(deflate.gzip_compress(data, level)))
 
     return make
 
@@ -129,9 +127,7 @@ def _bounded(parts: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
     for taken, part in parts:
         total += len(part)
         if total > _RATIO_FREE and total > taken * _RATIO_LIMIT:
-            raise FormatError(
-                f"cannot decompress: {taken} bytes expand to more than {total} (a decompression bomb)"
-            )
+            raise FormatError(f"cannot decompress: {taken} bytes expand to more than {total} (a decompression bomb)")
         yield part
 
 
@@ -146,10 +142,8 @@ def _members(kind: str, data: bytes, stream: BinaryIO) -> Iterator[tuple[int, by
                 if part:
                     yield taken, part
                 if member.needs_input and not member.eof:
-                    data = stream.read(_READ)
+                    data = _more(stream, kind)
                     taken += len(data)
-                    if not data:
-                        raise FormatError(f"cannot decompress: the {kind} data is cut short")
             data = member.unused_data.lstrip(b"\0") or stream.read(_READ).lstrip(b"\0")
             taken += len(data)
     except (lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
@@ -158,6 +152,13 @@ def _members(kind: str, data: bytes, stream: BinaryIO) -> Iterator[tuple[int, by
         if type(error).__name__ not in {"error", "IsalError", "ZstdError"}:
             raise
         raise FormatError(f"cannot decompress: {error}") from error
+
+
+def _more(stream: BinaryIO, kind: str) -> bytes:
+    data = stream.read(_READ)
+    if not data:
+        raise FormatError(f"cannot decompress: the {kind} data is cut short")
+    return data
 
 
 def _decompressor(kind: str) -> _Decompressor:

@@ -12,7 +12,7 @@ from nosh.values.errors import FormatError
 
 MAGIC = b"\x7fELF"
 
-_LOAD, _DYNAMIC, _INTERP, _NOTE, _PROPERTY = 1, 2, 3, 4, 0x6474E553
+_LOAD, _DYNAMIC, _INTERP, _PROPERTY = 1, 2, 3, 0x6474E553
 _NEEDED, _STRTAB, _STRSZ, _SONAME, _RPATH, _RUNPATH = 1, 5, 10, 14, 15, 29
 _VERDEF, _VERDEFNUM, _VERNEED, _VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 _X86 = frozenset({3, 62})
@@ -152,7 +152,7 @@ def _read_segments(file: _File, start: int, size: int) -> None:
         kind = row[of_type]
         if kind == _LOAD:
             file.loads.append((row[of_address], row[of_size], row[of_offset]))
-        elif kind in {_DYNAMIC, _INTERP, _NOTE, _PROPERTY}:
+        elif kind in {_DYNAMIC, _INTERP, _PROPERTY}:
             file.others.append((kind, row[of_offset], row[of_size], row[of_align]))
 
 
@@ -250,10 +250,9 @@ def _verdef(file: _File) -> tuple[str, ...]:
 
 def _isa(file: _File) -> int:
     """Return the x86 level bits of the program's properties (x86-64 psABI, program property)."""
-    own = [other for other in file.others if other[0] == _PROPERTY]
     level = 0
-    for kind, offset, size, align in own or file.others:
-        if kind in {_PROPERTY, _NOTE}:
+    for kind, offset, size, align in file.others:
+        if kind == _PROPERTY:
             notes = _part(file, offset, min(size, _NOTES))
             for properties in _properties(file.forms, notes, 8 if align == 8 else 4):
                 level |= _level(file.forms, properties)

@@ -247,7 +247,7 @@ def _split(name: bytes) -> tuple[bytes, bytes]:
         return b"", name
     cut = name.rfind(b"/", 0, 156)
     cut = cut if len(name) - cut - 1 else name.rfind(b"/", 0, cut)
-    if 0 < cut and 0 < len(name) - cut - 1 <= 100:
+    if cut > 0 and 0 < len(name) - cut - 1 <= 100:
         return name[:cut], name[cut + 1 :]
     return b"", b""
 

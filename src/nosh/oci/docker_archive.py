@@ -32,7 +32,7 @@ def write(image: Image, write_bytes: Callable[[bytes], object], name: str, *, do
         InputError: Docker cannot read the image's layers.
         VerificationError: a layer has other contents than its digest says.
     """
-    if docker and any(layer.media_type not in {GZIP} for layer in image.layers):
+    if docker and any(layer.media_type != GZIP for layer in image.layers):
         raise InputError(
             "cannot write docker-archive: not every Docker reads layers that are not gzip",
             hint="build with --compression gzip, or write oci-archive:FILE",
@@ -79,7 +79,6 @@ def _small(write_bytes: Callable[[bytes], object], path: str, data: bytes) -> No
 
 
 def _copy(chunks: Iterator[bytes], write_bytes: Callable[[bytes], object], expected: Digest) -> None:
-
 
     found = hashlib.sha256()
     for chunk in chunks:

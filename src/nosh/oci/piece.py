@@ -143,9 +143,7 @@ def _mapped(entry: Entry, path: Path) -> Binary | None:
             return _binary(entry, data)
 
 
-def _gathered(
-    entry: Entry, chunks: Iterator[bytes | memoryview]
-) -> tuple[Binary | None, Iterable[bytes | memoryview]]:
+def _gathered(entry: Entry, chunks: Iterator[bytes | memoryview]) -> tuple[Binary | None, Iterable[bytes | memoryview]]:
     first = next(chunks, b"")
     if not elf.is_elf(bytes(first[:4])):
         return None, chain((first,), chunks)
@@ -200,7 +198,8 @@ def _append(press: Press, piece: Piece, writer: Writer, found: "hashlib._Hash") 
             total += len(chunk)
     if "sha256:" + seen.hexdigest() != piece.digest or total != piece.tar_size:
         raise VerificationError(
-            f"cannot use the piece {piece.digest}: it has changed on disk", hint="run `nosh store verify --repair`"
+            f"cannot use the piece {piece.digest}: it has changed on disk",
+            hint="run `nosh store verify --repair`",
         )
     return total
 
@@ -216,4 +215,3 @@ class _Tee:
         self._seen.update(data)
         self._writer.write(data)
         return data
-

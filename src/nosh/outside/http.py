@@ -69,9 +69,7 @@ class Web:
         self.stream(url, parts.append, limit=limit, restart=parts.clear)
         return b"".join(parts)
 
-    def stream(
-        self, url: str, write: Callable[[bytes], object], *, limit: int, restart: Callable[[], object]
-    ) -> None:
+    def stream(self, url: str, write: Callable[[bytes], object], *, limit: int, restart: Callable[[], object]) -> None:
         """Hand a body to `write` in chunks; `restart` is called before each new try.
 
         Raises:
@@ -117,7 +115,13 @@ class Web:
         try:
             pool = self._pool(url)
             response = pool.request(
-                "GET", url, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+                "GET",
+                url,
+                headers=headers,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
             )
             try:
                 yield response
@@ -153,9 +157,7 @@ class Web:
         return self._pools[proxy]
 
 
-def _receive(
-    response: "urllib3.BaseHTTPResponse", url: str, write: Callable[[bytes], object], limit: int
-) -> None:
+def _receive(response: "urllib3.BaseHTTPResponse", url: str, write: Callable[[bytes], object], limit: int) -> None:
     status = response.status
     if status in {404, 410}:
         raise AbsentError(f"cannot download {redact(url)}: the server has no such file ({status})")

@@ -240,7 +240,11 @@ def start(launch: Launch, name: str, folder: Path) -> int:
                 stderr=log,
                 start_new_session=True,
             )
-        document = {"pid": child.pid, "born": _born(child.pid), "ports": [asdict(port) for port in launch.ports]}
+        document = {
+            "pid": child.pid,
+            "born": _born(child.pid),
+            "ports": [asdict(port) for port in launch.ports],
+        }
         store.replace(folder / f"{name}.json", json.dumps(document).encode())
     # The watcher outlives us on purpose: it is no child to wait for.
     child.returncode = 0

@@ -101,7 +101,14 @@ def _init(spec: Spec) -> int:
     except OSError as error:
         sys.stderr.write(f"nosh: cannot set up the sandbox: {error}\n")
         return FAILED
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    ):
         signal.signal(number, lambda received, _: _forward(program, received))
     while True:
         ended, status = os.waitpid(-1, 0)
@@ -155,7 +162,12 @@ def _devices(root: str) -> None:
         if Path("/dev", name).exists():
             Path(folder, name).touch()
             _mount(f"/dev/{name}", f"{folder}/{name}", None, _BIND)
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
+    for name, target in (
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ):
         Path(folder, name).symlink_to(target)
     Path(folder, "shm").mkdir()
     _mount("tmpfs", f"{folder}/shm", "tmpfs", _NOSUID | _NODEV, "mode=1777")
@@ -189,7 +201,14 @@ def _exec(spec: Spec) -> None:
 
 
 def _connect_and_wait(control: socket.socket, init: int) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    ):
         signal.signal(number, lambda received, _: _forward(init, received))
     if os.fork() == 0:
         # This process ends when the socket does; the other one waits for the sandbox.

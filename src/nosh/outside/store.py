@@ -268,9 +268,7 @@ def _translate(verb: str, path: Path, error: OSError) -> StoreError:
     }
     reason = error.strerror or str(error)
     where = error.filename or path
-    return StoreError(
-        f"cannot {verb} {where}: {reason[:1].lower()}{reason[1:]}", hint=hints.get(error.errno or 0, "")
-    )
+    return StoreError(f"cannot {verb} {where}: {reason[:1].lower()}{reason[1:]}", hint=hints.get(error.errno or 0, ""))
 
 
 def full(path: Path, reason: str) -> StoreError:

@@ -9,7 +9,6 @@ from typing import TypeVar
 from nosh.recipes.reader import Table, parse
 from nosh.recipes.recipe import (
     Directory,
-    Group,
     Level,
     Link,
     Part,
@@ -18,9 +17,9 @@ from nosh.recipes.recipe import (
     Settings,
     TextFile,
     Upstream,
-    User,
 )
 from nosh.values import digest
+from nosh.values.account import Group, User
 from nosh.values.digest import Digest
 from nosh.values.errors import FormatError, InputError, NotFoundError
 from nosh.values.suggest import hint
@@ -225,9 +224,7 @@ def select(recipe: Recipe, find: Callable[[str], Recipe], *, release: str, varia
     extra, overrides = _variant(chain, variant)
     settings = _merge([page.settings for page in reversed(chain)] + overrides)
     architectures = next((page.architectures for page in chain if page.architectures), ())
-    return Selected(
-        recipe.name, recipe.summary, release, variant, architectures, (*levels, *extra), settings
-    )
+    return Selected(recipe.name, recipe.summary, release, variant, architectures, (*levels, *extra), settings)
 
 
 def _chain(recipe: Recipe, find: Callable[[str], Recipe]) -> list[Recipe]:

@@ -45,7 +45,10 @@ def parse(place: str, text: str) -> tuple["Table", Mistakes]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        match = re.search(r"^(?P<why>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|(?P<end>end of document))\)", str(error))
+        match = re.search(
+            r"^(?P<why>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|(?P<end>end of document))\)",
+            str(error),
+        )
         if match and match["line"]:
             raise InputError(f"{place}:{match['line']}:{match['column']}: {match['why']}") from error
         last = max(1, len(text.splitlines()))
@@ -113,7 +116,7 @@ class Table:
         """Return permission bits, written as an octal string like ``"0755"``."""
         text = self.text(key, f"{default:04o}")
         if not re.fullmatch(r"[0-7]{3,4}", text):
-            self.note(f"{key} has to be permission bits like \"0755\"", key)
+            self.note(f'{key} has to be permission bits like "0755"', key)
             return default
         return int(text, 8)
 

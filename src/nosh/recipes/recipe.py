@@ -3,26 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nosh.values.account import Group, User
 from nosh.values.digest import Digest
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A line of passwd; `home` is made with mode `home_mode` unless that is 0."""
-
-    name: str
-    uid: int
-    gid: int
-    home: str
-    home_mode: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A line of group."""
-
-    name: str
-    gid: int
 
 
 @dataclass(frozen=True, slots=True)

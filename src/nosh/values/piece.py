@@ -84,8 +84,7 @@ def unpack(document: Mapping[str, object]) -> Piece:
             tar_size=cast("int", document["tar_size"]),
             time=cast("int", document["time"]),
             nodes=tuple(
-                Node(_unpack_entry(row[:8]), str(row[8]), binaries.unpack(row[9]) if row[9] else None)
-                for row in nodes
+                Node(_unpack_entry(row[:8]), str(row[8]), binaries.unpack(row[9]) if row[9] else None) for row in nodes
             ),
             directories=tuple(_unpack_entry(row) for row in directories),
         )

@@ -37,9 +37,7 @@ def _listed(stanza: bytes) -> Listed:
     version, architecture, source, filename, size, sha256 = (_field(stanza, key) for key in _WANTED)
     if not (name and version and architecture and filename and size.isdigit() and len(sha256) == 64):
         raise FormatError(f"cannot read package list: the stanza of {name or '?'} lacks a field")
-    return Listed(
-        name, version, architecture, source.partition(" ")[0] or name, filename, int(size), sha256
-    )
+    return Listed(name, version, architecture, source.partition(" ")[0] or name, filename, int(size), sha256)
 
 
 def _field(stanza: bytes, key: bytes) -> str:

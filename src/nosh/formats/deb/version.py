@@ -19,10 +19,7 @@ def key(version: str) -> Key:
 
 
 def _alternate(text: str) -> tuple[tuple[tuple[int, ...], int], ...]:
-    found = [
-        (tuple(_weight(sign) for sign in signs) + (0,), int(digits or "0"))
-        for signs, digits in _PARTS.findall(text)
-    ]
+    found = [((*(_weight(sign) for sign in signs), 0), int(digits or "0")) for signs, digits in _PARTS.findall(text)]
     while found and found[-1] == ((0,), 0):
         found.pop()
     # The end sorts after "~" and before every other sign.

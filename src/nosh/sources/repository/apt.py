@@ -37,8 +37,8 @@ FRESH = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """How much to believe a repository.
+class Access:
+    """How to reach a repository, and how much to believe it.
 
     Attributes:
         keyring: key ring to use in place of the one shipped for the release, or nothing.
@@ -46,9 +46,12 @@ class Trust:
         refresh: ask the mirror again even if its lists are fresh.
     """
 
+    web: Web
+    store: Store
     keyring: bytes = b""
     insecure: bool = False
     refresh: bool = False
+    progress: Progress = SILENT
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,7 @@ class Repository:
     release: Release
     platform: Platform
     mirror: Mirror
-    web: Web
-    store: Store
-    progress: Progress = SILENT
+    access: Access
     _tables: list[tuple[Suite, Table]] = field(default_factory=list)
 
     def find(self, name: str) -> tuple[Package, ...]:
@@ -85,12 +86,12 @@ class Repository:
 
     def fetch(self, package: Package) -> None:
         """Bring a package's bytes into the store, checked against size and digest."""
-        if self.store.has(package.digest):
+        if self.access.store.has(package.digest):
             return
-        with self.store.lock(package.digest):
-            if self.store.has(package.digest):
+        with self.access.store.lock(package.digest):
+            if self.access.store.has(package.digest):
                 return
-            _download(self.web, self.store, package.location, package.digest, package.size)
+            _download(self.access, package.location, package.digest, package.size)
 
     def open(self, package: Package) -> BinaryIO:
         """Open the package's bytes; `fetch` brought them.
@@ -98,7 +99,7 @@ class Repository:
         Raises:
             StoreError: they are not there.
         """
-        return self.store.open(package.digest)
+        return self.access.store.open(package.digest)
 
     def providers(self, path_end: str) -> tuple[str, ...]:
         """Return packages that have a file whose path ends so, from the archive's list of contents.
@@ -108,7 +109,7 @@ class Repository:
         """
         suite = self.release.suites[0]
         base = f"{self.mirror.archive(suite.archive)}/dists/{suite.name}/{_COMPONENT}"
-        data = self.web.get(f"{base}/Contents-{self.platform.debian}.gz", limit=_LIST_LIMIT)
+        data = self.access.web.get(f"{base}/Contents-{self.platform.debian}.gz", limit=_LIST_LIMIT)
         wanted = path_end.encode()
         found: dict[str, None] = {}
         with gzip.open(io.BytesIO(data)) as lines:
@@ -120,16 +121,7 @@ class Repository:
         return tuple(found)
 
 
-def connect(
-    release: Release,
-    platform: Platform,
-    mirrors: Iterable[Mirror],
-    *,
-    web: Web,
-    store: Store,
-    trust: Trust | None = None,
-    progress: Progress = SILENT,
-) -> Repository:
+def connect(release: Release, platform: Platform, mirrors: Iterable[Mirror], access: Access) -> Repository:
     """Open the first of the mirrors that is what it says.
 
     Raises:
@@ -138,9 +130,9 @@ def connect(
     """
     failures: list[Error] = []
     for mirror in mirrors:
-        repository = Repository(release, platform, mirror, web, store, progress)
+        repository = Repository(release, platform, mirror, access)
         try:
-            repository._tables.extend(_load(repository, trust or Trust()))  # noqa: SLF001 - its own module
+            repository._tables.extend(_load(repository))  # noqa: SLF001 - its own module
         except (NetworkError, VerificationError) as error:
             failures.append(error)
         else:
@@ -148,45 +140,43 @@ def connect(
     raise failures[0]
 
 
-def _load(repository: Repository, trust: Trust) -> list[tuple[Suite, Table]]:
+def _load(repository: Repository) -> list[tuple[Suite, Table]]:
     suites = repository.release.suites
     with ThreadPoolExecutor(len(suites)) as pool:
-        tables = list(pool.map(lambda suite: _table(repository, suite, trust), suites))
+        tables = list(pool.map(lambda suite: _table(repository, suite), suites))
     return list(zip(suites, tables, strict=True))
 
 
-def _table(repository: Repository, suite: Suite, trust: Trust) -> Table:
+def _table(repository: Repository, suite: Suite) -> Table:
     address = f"{repository.mirror.archive(suite.archive)}/dists/{suite.name}"
     key = f"{address} {repository.platform.debian}"
-    known = repository.store.recall("suite", key) or {}
-    path = repository.store.root / "indexes" / str(known.get("table"))
+    known = repository.access.store.recall("suite", key) or {}
+    path = repository.access.store.root / "indexes" / str(known.get("table"))
     asked = known.get("asked")
-    fresh = isinstance(asked, int) and 0 <= clock.now() - asked < FRESH and not trust.refresh
-    if known and path.exists() and (fresh or repository.web.settings.offline):
+    fresh = isinstance(asked, int) and 0 <= clock.now() - asked < FRESH and not repository.access.refresh
+    if known and path.exists() and (fresh or repository.access.web.settings.offline):
         return Table(path)
     try:
-        name, date = _update(repository, suite, address, trust, int(str(known.get("date", 0))))
+        name, date = _update(repository, suite, address, int(str(known.get("date", 0))))
     except _OlderError as error:
-        repository.progress.warn(error.message)
+        repository.access.progress.warn(error.message)
         return Table(path)
-    repository.store.remember("suite", key, {"table": name, "date": date, "asked": clock.now()})
-    return Table(repository.store.root / "indexes" / name)
+    repository.access.store.remember("suite", key, {"table": name, "date": date, "asked": clock.now()})
+    return Table(repository.access.store.root / "indexes" / name)
 
 
 class _OlderError(VerificationError):
     """The mirror shows an older state than it showed before."""
 
 
-def _update(
-    repository: Repository, suite: Suite, address: str, trust: Trust, known_date: int
-) -> tuple[str, int]:
+def _update(repository: Repository, suite: Suite, address: str, known_date: int) -> tuple[str, int]:
     for last_try in (False, True):
-        release = _release_file(repository, suite, address, trust)
+        release = _release_file(repository, suite, address)
         if release.date < known_date:
             raise _OlderError(f"{http.redact(address)} is older than what it showed before: kept the newer lists")
         listing = _listing(release, repository.platform.debian, address)
         name = f"{digests.hex_of(listing.digest)}-{table.LAYOUT}.sqlite"
-        path = repository.store.root / "indexes" / name
+        path = repository.access.store.root / "indexes" / name
         if path.exists():
             return name, release.date
         try:
@@ -201,17 +191,17 @@ def _update(
     raise AssertionError("the second try returns or raises")
 
 
-def _release_file(repository: Repository, suite: Suite, address: str, trust: Trust) -> ReleaseFile:
-    data = repository.web.get(f"{address}/InRelease", limit=_RELEASE_LIMIT)
+def _release_file(repository: Repository, suite: Suite, address: str) -> ReleaseFile:
+    data = repository.access.web.get(f"{address}/InRelease", limit=_RELEASE_LIMIT)
     where = f"{http.redact(address)}/InRelease"
     release = repository.release
     try:
-        if trust.insecure:
+        if repository.access.insecure:
             text = _unsigned(data)
-            repository.progress.warn(f"{where} is used without checking its signature (--insecure)")
+            repository.access.progress.warn(f"{where} is used without checking its signature (--insecure)")
         else:
-            keyring = trust.keyring or release.keys()
-            text = signature.verified(data, keyring, () if trust.keyring else release.trusted)
+            keyring = repository.access.keyring or release.keys()
+            text = signature.verified(data, keyring, () if repository.access.keyring else release.trusted)
         file = releases.read(text.decode("utf-8", "replace"))
         at = repository.mirror.time or clock.now()
         releases.check(
@@ -245,7 +235,7 @@ def _fetch_list(repository: Repository, address: str, listing: Listing, *, by_ha
     path = listing.path
     if by_hash:
         path = f"{path.rpartition('/')[0]}/by-hash/SHA256/{digests.hex_of(listing.digest)}"
-    data = repository.web.get(f"{address}/{path}", limit=listing.size)
+    data = repository.access.web.get(f"{address}/{path}", limit=listing.size)
     if len(data) != listing.size or digests.of(data) != listing.digest:
         raise VerificationError(
             f"cannot trust {http.redact(address)}/{path}: its digest is not the one that was signed",
@@ -263,9 +253,9 @@ def _limited(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _download(web: Web, store: Store, address: str, digest: Digest, size: int) -> None:
-    with store.write() as writer:
-        web.stream(address, writer.write, limit=size, restart=writer.restart)
+def _download(access: Access, address: str, digest: Digest, size: int) -> None:
+    with access.store.write() as writer:
+        access.web.stream(address, writer.write, limit=size, restart=writer.restart)
         if writer.size != size or writer.digest() != digest:
             raise VerificationError(
                 f"cannot trust {http.redact(address)}: it is not the file that the package list names "
