@@ -3,18 +3,21 @@
 import itertools
 import json
 import mmap
+import struct
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.simulators.elf_maker import make
 
 from nosh.formats import elf
 from nosh.values.binary import Binary, pack, unpack
 from nosh.values.errors import FormatError
-from tests.simulators.elf_maker import make
 
 LIBRARY = Binary(
     bits=64,
@@ -33,7 +36,7 @@ LIBRARY = Binary(
 )
 
 _name = st.text(
-    st.characters(codec="ascii", exclude_characters="\0:", exclude_categories=("Cc",)),
+    st.characters(min_codepoint=0x20, max_codepoint=0x17F, exclude_characters=":"),
     min_size=1,
     max_size=80,
 )
@@ -51,17 +54,21 @@ _dynamic = st.builds(
     needed=_names,
     rpath=_names,
     runpath=_names,
-    verneed=st.lists(
-        st.tuples(_name, st.lists(_name, min_size=1, max_size=3).map(tuple)), max_size=3, unique=True
-    ).map(tuple),
+    verneed=st.lists(st.tuples(_name, st.lists(_name, min_size=1, max_size=3).map(tuple)), max_size=3, unique=True).map(
+        tuple
+    ),
     verdef=_names,
     isa=st.integers(0, 2**32 - 1),
 )
 
 
-@given(_dynamic, st.booleans())
-def test_what_was_made_is_read_back(binary: Binary, isa_segment: bool) -> None:
-    assert elf.read(make(binary, isa_segment=isa_segment)) == binary
+@given(binary=_dynamic)
+def test_what_was_made_is_read_back(binary: Binary) -> None:
+    assert elf.read(make(binary)) == binary
+
+
+def test_an_x86_level_that_the_loader_is_not_shown_does_not_count() -> None:
+    assert elf.read(make(LIBRARY, isa_segment=False)).isa == 0
 
 
 @given(_dynamic)
@@ -89,7 +96,7 @@ def test_another_record_is_refused(record: object) -> None:
         (62, 32, True, "machine 62"),
     ],
 )
-def test_machines_have_the_names_of_oci(machine: int, bits: int, little: bool, architecture: str) -> None:
+def test_machines_have_the_names_of_oci(*, machine: int, bits: int, little: bool, architecture: str) -> None:
     binary = Binary(bits, little, machine, 3)
     assert elf.read(make(binary)) == binary
     assert binary.architecture == architecture
@@ -102,8 +109,7 @@ def test_a_file_without_a_dynamic_section_needs_nothing() -> None:
 
 def test_a_long_search_path_is_read_whole() -> None:
     folders = tuple(f"/nix/store/{number:032d}/lib" for number in range(100))
-    binary = Binary(64, True, 62, 3, dynamic=True, runpath=folders)
-    assert elf.read(make(binary)).runpath == folders
+    assert elf.read(make(replace(LIBRARY, runpath=folders))).runpath == folders
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a program in ELF format")
@@ -119,17 +125,17 @@ def test_the_running_python_is_read_from_a_map_without_copying_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    "data",
     [
-        (b"", "no file at all"),
-        (b"\x7fELF", "the magic number only"),
-        (b"#!/bin/sh\n" * 20, "another format"),
-        (b"\x7fELF\x03\x01\x01" + bytes(200), "a word size that does not exist"),
-        (b"\x7fELF\x02\x03\x01" + bytes(200), "a byte order that does not exist"),
+        pytest.param(b"", id="no bytes at all"),
+        pytest.param(b"\x7fELF", id="the magic number only"),
+        pytest.param(b"#!/bin/sh\n" * 20, id="another format"),
+        pytest.param(b"\x7fELF\x03\x01\x01" + bytes(200), id="a word size that does not exist"),
+        pytest.param(b"\x7fELF\x02\x03\x01" + bytes(200), id="a byte order that does not exist"),
     ],
 )
-def test_other_files_are_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(FormatError, match="cannot read ELF file"):
+def test_other_files_are_refused(data: bytes) -> None:
+    with pytest.raises(FormatError, match="cannot read ELF file: "):
         elf.read(data)
 
 
@@ -156,13 +162,10 @@ _values = st.one_of(
 
 
 def _samples() -> list[bytes]:
-    made = [make(LIBRARY), make(Binary(**{**_fields(LIBRARY), "bits": 32, "little": False}))]  # type: ignore[arg-type]  # a field of each type
+    made = [make(LIBRARY), make(replace(LIBRARY, bits=32, little=False))]
     program = Path("/bin/true")
-    return [*made, program.read_bytes()] if program.exists() and elf.is_elf(program.read_bytes()) else made
-
-
-def _fields(binary: Binary) -> dict[str, object]:
-    return {name: getattr(binary, name) for name in Binary.__slots__}
+    real = program.read_bytes() if program.exists() else b""
+    return [*made, real] if elf.is_elf(real) else made
 
 
 SAMPLES = _samples()
@@ -170,31 +173,29 @@ SAMPLES = _samples()
 
 @settings(max_examples=500)
 @given(st.sampled_from(range(len(SAMPLES))), st.lists(st.tuples(_places, _values), min_size=1, max_size=6))
-def test_a_damaged_file_is_read_or_refused_and_nothing_else(
-    number: int, changes: list[tuple[int, bytes]]
-) -> None:
-    try:
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(number: int, changes: list[tuple[int, bytes]]) -> None:
+    with suppress(FormatError):
         assert isinstance(elf.read(_mutate(SAMPLES[number], changes)), Binary)
-    except FormatError as error:
-        assert error.message.startswith("cannot read ELF file: ")
 
 
 def test_every_byte_of_the_headers_may_be_wrong() -> None:
     for sample in SAMPLES:
         for place, value in itertools.product(range(min(len(sample), 900)), (0x00, 0x7F, 0xFF)):
-            try:
+            with suppress(FormatError):
                 elf.read(_mutate(sample, [(place, bytes([value]))]))
-            except FormatError:
-                continue
 
 
-def test_version_records_that_lie_on_each_other_take_no_time() -> None:
-    versions = tuple(f"V{number}" for number in range(2000))
-    data = bytearray(make(Binary(64, True, 62, 3, dynamic=True, verneed=(("libc.so.6", versions),))))
-    # Each record is one byte after the one before it, and claims to have as many versions as it can.
-    at = data.index(b"\x01\x00\xd0\x07")
-    data[at : at + 20000] = b"\x01\x00\xff\xff\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00" * 1250
-    start = time.perf_counter()
-    with pytest.raises(FormatError):
+def test_versions_that_are_claimed_again_and_again_take_little_time() -> None:
+    count = 3000
+    libraries = (("a", ("V",)),) * count + (("last", ("W",) * count),)
+    data = bytearray(make(Binary(bits=64, little=True, machine=62, type=3, dynamic=True, verneed=libraries)))
+    # The records stand right behind two program headers, 32 bytes for a library with one version.
+    start = 64 + 2 * 56
+    for number in range(count):
+        # Each library claims the thousands of versions of the last one: nine million names in a small file.
+        struct.pack_into("<H", data, start + 32 * number + 2, count)
+        struct.pack_into("<I", data, start + 32 * number + 8, 32 * (count - number) + 16)
+    begin = time.perf_counter()
+    with pytest.raises(FormatError, match="too many"):
         elf.read(bytes(data))
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - begin < 1

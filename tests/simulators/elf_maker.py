@@ -14,7 +14,7 @@ class _Names:
 
     def add(self, name: str) -> int:
         place = len(self.data)
-        self.data += name.encode("utf-8", "surrogateescape") + b"\0"
+        self.data += _text(name)
         return place
 
 
@@ -24,77 +24,63 @@ def make(binary: Binary, *, isa_segment: bool = True) -> bytes:
     Args:
         isa_segment: whether the x86 level has a PT_GNU_PROPERTY segment, or a note only.
     """
-    order = "<" if binary.little else ">"
-    wide = binary.bits == 64
-    word = "Q" if wide else "I"
+    order, word = "<" if binary.little else ">", "Q" if binary.bits == 64 else "I"
     names = _Names()
     tags = _tags(binary, names)
     parts = {
-        "interp": binary.interpreter.encode("utf-8", "surrogateescape") + b"\0"
-        if binary.interpreter
-        else b"",
+        "interp": _text(binary.interpreter) if binary.interpreter else b"",
         "note": _note(binary, order) if binary.isa else b"",
         "verneed": _verneed(binary, names, order),
         "verdef": _verdef(binary, names, order),
-        "names": b"",
-        "dynamic": b"",
+        "names": bytes(names.data) if binary.dynamic else b"",
+        "dynamic": bytes((len(tags) + 1) * 2 * struct.calcsize("<" + word)) if binary.dynamic else b"",
     }
-    tags += [(5, "names"), (10, len(names.data))]
-    tags += [(0x6FFFFFFE, "verneed"), (0x6FFFFFFF, len(binary.verneed))] if binary.verneed else []
-    tags += [(0x6FFFFFFC, "verdef"), (0x6FFFFFFD, len(binary.verdef) + 1)] if binary.verdef else []
-    if binary.dynamic:
-        parts["names"] = bytes(names.data)
-        parts["dynamic"] = bytes((len(tags) + 1) * 2 * struct.calcsize("<" + word))
-    notes = ["note", "property"] if isa_segment else ["note"]
-    kinds = [
-        (kind, part)
-        for kind, part in ((3, "interp"), (2, "dynamic"), *((_NOTES[name], "note") for name in notes))
-        if parts[part]
-    ]
-    header_size, segment_size = (64, 56) if wide else (52, 32)
+    kinds = {3: "interp", 2: "dynamic", 4: "note"} | ({0x6474E553: "note"} if isa_segment else {})
+    kinds = {kind: part for kind, part in kinds.items() if parts[part]}
+    header_size, segment_size = (64, 56) if binary.bits == 64 else (52, 32)
     places, at = {}, header_size + segment_size * (len(kinds) + 1)
     for name, content in parts.items():
-        at = -(-at // 8) * 8
-        places[name] = at
-        at += len(content)
+        places[name] = -(-at // 8) * 8
+        at = places[name] + len(content)
     if binary.dynamic:
-        rows = [
-            (tag, BASE + places[value] if isinstance(value, str) else value) for tag, value in [*tags, (0, 0)]
-        ]
-        parts["dynamic"] = b"".join(struct.pack(order + word * 2, *row) for row in rows)
-    segments = [_segment(order, wide, 1, (0, BASE, at))]
-    segments += [
-        _segment(order, wide, kind, (places[part], BASE + places[part], len(parts[part])))
-        for kind, part in kinds
-    ]
-    ident = b"\x7fELF" + bytes([binary.bits // 32, 1 if binary.little else 2, 1]) + bytes(9)
-    header = struct.pack(
-        f"{order}HHI{word}{word}{word}IHHHHHH",
-        *(binary.type, binary.machine, 1, 0, header_size, 0, binary.flags),
-        *(header_size, segment_size, len(segments), 0, 0, 0),
-    )
-    file = bytearray(at)
-    begin = ident + header + b"".join(segments)
-    file[: len(begin)] = begin
+        values = {name: BASE + place for name, place in places.items()} | {"size": len(names.data)}
+        rows = [(tag, values[value] if isinstance(value, str) else value) for tag, value in tags]
+        parts["dynamic"] = b"".join(struct.pack(order + word * 2, *row) for row in [*rows, (0, 0)])
+    segments = [_segment(binary, 1, (0, BASE, at))]
+    for kind, part in kinds.items():
+        segments.append(_segment(binary, kind, (places[part], BASE + places[part], len(parts[part]))))
+    file = bytearray(_header(binary, header_size, (segment_size, len(segments))) + b"".join(segments)).ljust(at, b"\0")
     for name, content in parts.items():
         file[places[name] : places[name] + len(content)] = content
     return bytes(file)
 
 
-_NOTES = {"note": 4, "property": 0x6474E553}
+def _text(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def _header(binary: Binary, size: int, segments: tuple[int, int]) -> bytes:
+    ident = b"\x7fELF" + bytes([binary.bits // 32, 1 if binary.little else 2, 1]) + bytes(9)
+    order, word = "<" if binary.little else ">", "Q" if binary.bits == 64 else "I"
+    values = (binary.type, binary.machine, 1, 0, size, 0, binary.flags, size, *segments, 0, 0, 0)
+    return ident + struct.pack(f"{order}HHI{word}{word}{word}IHHHHHH", *values)
 
 
 def _tags(binary: Binary, names: _Names) -> list[tuple[int, int | str]]:
+    """Return the dynamic section; a value that is text stands for the place of that part."""
     tags: list[tuple[int, int | str]] = [(1, names.add(name)) for name in binary.needed]
     tags += [(14, names.add(binary.soname))] if binary.soname else []
     tags += [(15, names.add(":".join(binary.rpath)))] if binary.rpath else []
     tags += [(29, names.add(":".join(binary.runpath)))] if binary.runpath else []
-    return tags
+    tags += [(0x6FFFFFFE, "verneed"), (0x6FFFFFFF, len(binary.verneed))] if binary.verneed else []
+    tags += [(0x6FFFFFFC, "verdef"), (0x6FFFFFFD, len(binary.verdef) + 1)] if binary.verdef else []
+    return [*tags, (5, "names"), (10, "size")]
 
 
-def _segment(order: str, wide: bool, kind: int, place: tuple[int, int, int]) -> bytes:  # noqa: FBT001  the maker's own
+def _segment(binary: Binary, kind: int, place: tuple[int, int, int]) -> bytes:
     offset, address, size = place
-    if wide:
+    order = "<" if binary.little else ">"
+    if binary.bits == 64:
         return struct.pack(order + "IIQQQQQQ", kind, 4, offset, address, address, size, size, 8)
     return struct.pack(order + "IIIIIIII", kind, offset, address, address, size, size, 4, 4)
 
@@ -121,9 +107,7 @@ def _verneed(binary: Binary, names: _Names, order: str) -> bytes:
 
 def _verdef(binary: Binary, names: _Names, order: str) -> bytes:
     out = bytearray()
-    all_names = (
-        [(1, binary.soname or "base"), *((0, version) for version in binary.verdef)] if binary.verdef else []
-    )
+    all_names = [(1, binary.soname or "base"), *((0, version) for version in binary.verdef)] if binary.verdef else []
     for number, (flags, name) in enumerate(all_names):
         after = 28 if number + 1 < len(all_names) else 0
         out += struct.pack(order + "HHHHIII", 1, flags, number + 1, 1, 0, 20, after)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nosh.values.platform import Platform
     from nosh.values.progress import Progress
 
-_APT = Path("/etc/apt")
+APT = Path("/etc/apt")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -109,7 +109,7 @@ class Context:
         from nosh.sources import aptconf  # noqa: PLC0415 - start-up time
 
         lower = {name.lower(): value for name, value in self.environment.items()}
-        apt = aptconf.settings(_APT)
+        apt = aptconf.settings(APT)
         proxies = {
             scheme: proxy
             for scheme in ("http", "https")
@@ -187,7 +187,7 @@ class Context:
                         hint="as in https://HOST/debian",
                     )
                 return (mirrors.named(address, said_by),)
-        return mirrors.candidates(aptconf.sources(_APT), now=clock.now())
+        return mirrors.candidates(aptconf.sources(APT), now=clock.now())
 
     def _keyring(self) -> bytes:
         path = self.options.keyring or self.settings.keyring

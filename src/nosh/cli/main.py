@@ -10,7 +10,8 @@ from nosh import __version__
 VERBS = {
     "build": "make an image from an app, a recipe or a catalogue name",
     "catalogue": "list the base images nosh can build",
-    "images": "list, tag and export the images nosh has",
+    "images": "list the images nosh has",
+    "rm": "remove images nosh has",
     "run": "start an image in Docker, Podman or nosh's own sandbox",
     "stop": "stop what `run -d` started",
     "store": "show, check and clean what nosh keeps on disk",

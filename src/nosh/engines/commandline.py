@@ -1,19 +1,21 @@
 """Docker and Podman through their own programs, so that contexts, hosts and credentials are the user's."""
 
+import contextlib
+import math
+import os
 import re
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from nosh.engines.engine import Available, Order, Skipped
+from nosh.engines.engine import GRACE, Available, Ended, Order, Skipped
 from nosh.oci import docker_archive
 from nosh.oci.image import Image
 from nosh.outside import process
+from nosh.values.digest import hex_of
 from nosh.values.errors import EngineError, ProcessError
 
-_GRACE = "10"
+# Marks what nosh started: it stops nothing else.
+_LABEL = "nosh.run"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class CommandLine:
 
     def available(self) -> Available | Skipped:
         """Ask the program for its server's version."""
-        if not shutil.which(self.name, path=self.environment.get("PATH", "")):
+        if not process.which(self.name, self.environment.get("PATH", "")):
             return Skipped(f"there is no program {self.name}", f"install {self.title}")
         form = "{{.Server.Version}}" if self.name == "docker" else "{{.Version}}"
         try:
@@ -39,9 +41,16 @@ class CommandLine:
             return Skipped(error.message.partition(": ")[2] or error.message, error.hint)
         return Available(done.strip())
 
-    def _call(self, *words: str, timeout: float = 300) -> str:
+    def _call(
+        self,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        feed: Callable[[process.Write], object] | None = None,
+        timeout: float = 300,
+    ) -> str:
         try:
-            done = process.run((self.name, *words), env=self.environment, timeout=timeout)
+            everything = {**self.environment, **(env or {})}
+            done = process.run((self.name, *words), env=everything, feed=feed, timeout=timeout)
         except ProcessError as error:
             raise EngineError(f"cannot use {self.title}: {error.message}", hint=self._hint(error.message)) from error
         return done.stdout.decode("utf-8", "replace")
@@ -54,62 +63,94 @@ class CommandLine:
         return ""
 
     def load(self, image: Image, name: str) -> str:
-        """Hand an image to the engine under that name, and return what the engine calls it.
+        """Hand an image to the engine under that name, unless it has it, and return what the engine calls it.
 
         Raises:
             EngineError: the engine does not take it.
         """
-        with tempfile.TemporaryDirectory(prefix="nosh-") as folder:
-            path = Path(folder, "image.tar")
-            with path.open("wb") as file:
-                docker_archive.write(image, file.write, name)
-            said = self._call("load", "--input", str(path))
+        if self._has(image, name):
+            return name
+        said = self._call("load", feed=lambda write: docker_archive.write(image, write, name))
         match = re.search(r"^Loaded image(?:\(s\))?: (\S+)", said, re.MULTILINE)
         return match[1] if match else name
 
+    def _has(self, image: Image, name: str) -> bool:
+        try:
+            known = self._call("image", "inspect", "--format", "{{.Id}}", name).strip()
+        except EngineError:
+            return False
+        # An engine names an image by its configuration or by its manifest, whichever its store is built on.
+        return known.removeprefix("sha256:") in map(hex_of, (image.manifest.config.digest, image.digest))
+
     def _words(self, order: Order) -> list[str]:
-        words = ["--name", order.container] if order.container else []
+        words = ["--label", f"{_LABEL}=1", "--pull", "never"]
+        words += ["--name", order.container] if order.container else []
         for port in order.ports:
-            words += ["--publish", f"{port.address}:{port.host}:{port.inner}"]
-        for key, value in order.env.items():
-            words += ["--env", f"{key}={value}"]
-        if order.network:
-            words += ["--network", order.network]
-        return words
+            address = f"[{port.address}]:" if ":" in port.address else f"{port.address}:" if port.address else ""
+            words += ["--publish", f"{address}{port.host}:{port.inner}"]
+        for key in order.env:
+            # By name only: the value travels in the environment, which other users cannot read.
+            words += ["--env", key]
+        words += ["--network", order.network] if order.network else []
+        words += ["--user", order.user] if order.user else []
+        return [*words, "--read-only"] if order.read_only else words
 
     def run(self, order: Order) -> int:
         """Run a container in the foreground and return its exit code."""
         loaded = self.load(order.image, order.name)
-        words = [self.name, "run", "--rm", *self._words(order), loaded, *order.args]
-        return process.attached(words, env=self.environment)
+        seen = ["--interactive", "--tty"] if os.isatty(0) and os.isatty(1) else ["--interactive"]
+        words = [self.name, "run", "--rm", *seen, *self._words(order), loaded, *order.args]
+        return process.attached(words, env={**self.environment, **order.env})
 
     def start(self, order: Order) -> str:
         """Start a container in the background and return its name."""
         loaded = self.load(order.image, order.name)
-        made = self._call("run", "--detach", *self._words(order), loaded, *order.args)
+        try:
+            made = self._call("run", "--detach", *self._words(order), loaded, *order.args, env=order.env)
+        except EngineError:
+            self._tidy(order.container)
+            raise
         return order.container or made.strip()[:12]
 
-    def stop(self, container: str) -> bool:
-        """Stop and remove a container; say whether there was one."""
+    def _tidy(self, container: str) -> None:
+        """Remove what is left of a container of ours that could not be started."""
+        with contextlib.suppress(EngineError):
+            if container and self._inspect(container, "{{.State.Status}}") == "created":
+                self._call("rm", container)
+
+    def _inspect(self, container: str, what: str) -> str | None:
+        """Return what the engine says of a container of ours, or None if there is none of that name."""
+        form = f'{{{{index .Config.Labels "{_LABEL}"}}}} {what}'
         try:
-            self._call("container", "inspect", container)
+            ours, _, said = self._call("container", "inspect", "--format", form, container).strip().partition(" ")
         except EngineError as error:
             if "no such" in error.message.lower():
-                return False
+                return None
             raise
-        self._call("stop", "--time", _GRACE, container)
-        self._call("rm", "--force", container)
+        if ours != "1":
+            raise EngineError(
+                f"cannot use container {container}: nosh did not start it", hint=f"{self.name} stop {container}"
+            )
+        return said
+
+    def stop(self, container: str, *, grace: float = GRACE) -> bool:
+        """Stop and remove a container of ours; say whether there was one."""
+        if self._inspect(container, "") is None:
+            return False
+        self._call("stop", "--time", str(math.ceil(grace)), container)
+        self._call("rm", "--force", "--volumes", container)
         return True
 
-    def ended(self, container: str) -> str | None:
-        """Return the last output of a container that has ended, or None while it runs."""
-        try:
-            if self._call("container", "inspect", "--format", "{{.State.Running}}", container).strip() == "true":
-                return None
-            done = process.run((self.name, "logs", "--tail", "20", container), env=self.environment)
-        except (EngineError, ProcessError) as error:
-            return error.message
-        return (done.stdout + done.stderr).decode("utf-8", "replace")
+    def ended(self, container: str) -> Ended | None:
+        """Return how a container of ours has ended, or None while it runs."""
+        said = self._inspect(container, "{{.State.Status}} {{.State.ExitCode}}")
+        if said is None:
+            return Ended(1, f"{self.title} has no container {container} any more")
+        status, _, code = said.partition(" ")
+        if status not in {"exited", "dead", "stopped"}:
+            return None
+        done = process.run((self.name, "logs", "--tail", "20", container), env=self.environment, check=False)
+        return Ended(int(code), (done.stdout + done.stderr).decode("utf-8", "replace"))
 
 
 def docker(environment: Mapping[str, str]) -> CommandLine:

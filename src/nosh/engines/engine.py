@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nosh.oci.image import Image
-from nosh.outside.sandbox import Port
+from nosh.outside.ports import Port
 from nosh.values.errors import UsageError
+
+GRACE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Order:
         container: name of the container; empty lets the engine choose.
         args: in place of the image's own arguments.
         network: ``host``, or empty for one of its own.
+        user: in place of the image's own, ``user[:group]`` by name or number.
+        read_only: let the program write to none of the image's folders.
     """
 
     image: Image
@@ -43,6 +47,16 @@ class Order:
     env: Mapping[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
     network: str = ""
+    user: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A container that has ended: its program's exit code and the last lines of its output."""
+
+    code: int
+    log: str
 
 
 class Engine(Protocol):
@@ -61,11 +75,16 @@ class Engine(Protocol):
     def start(self, order: Order) -> str:
         """Start a container in the background and return its name."""
 
-    def stop(self, container: str) -> bool:
-        """Stop and remove a container that `start` started; say whether there was one."""
+    def stop(self, container: str, *, grace: float = GRACE) -> bool:
+        """Stop and remove a container that `start` started, killing it after `grace` seconds; say if there was one."""
 
-    def ended(self, container: str) -> str | None:
-        """Return the last output of a container that has ended, or None while it runs."""
+    def ended(self, container: str) -> Ended | None:
+        """Return how a container that `start` started has ended, or None while it runs."""
+
+
+_PORT = re.compile(
+    r"(?:(?:(?P<address>[0-9.]+|\[[0-9a-fA-F:]+\]|localhost):)?(?P<host>\d{1,5}):)?(?P<inner>\d{1,5})(?:/tcp)?"
+)
 
 
 def port(text: str) -> Port:
@@ -74,11 +93,9 @@ def port(text: str) -> Port:
     Raises:
         UsageError: it is none of these.
     """
-    match = re.fullmatch(
-        r"(?:(?:(?P<address>[0-9.]+|localhost):)?(?P<host>\d{1,5}):)?(?P<inner>\d{1,5})(?:/tcp)?", text
-    )
+    match = _PORT.fullmatch(text)
     numbers = [int(match[key] or match["inner"]) for key in ("host", "inner")] if match else []
     if not match or not all(0 < number < 65536 for number in numbers):
         raise UsageError(f"cannot use -p {text!r}: it has to be [[ADDRESS:]PORT:]PORT", hint="as in -p 8080:3000")
-    address = (match["address"] or "127.0.0.1").replace("localhost", "127.0.0.1")
+    address = (match["address"] or "").replace("localhost", "127.0.0.1").strip("[]")
     return Port(numbers[0], numbers[1], address)

@@ -1,5 +1,6 @@
 """Choosing an engine, starting a container, waiting until it is healthy."""
 
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from pathlib import Path
 from nosh.engines import commandline
 from nosh.engines.engine import Available, Engine, Order, Skipped
 from nosh.engines.sandbox import Sandbox
-from nosh.outside import probe
-from nosh.outside.sandbox import Port
+from nosh.outside import ports, probe, process
+from nosh.outside.ports import Port
 from nosh.values.errors import EngineError, NotFoundError, UsageError
 
 NAMES = ("docker", "podman", "sandbox")
 _PAUSE = 0.05
+_FOLLOW_PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ def start(engine: Engine, order: Order, *, path: str = "", timeout: float = 30.0
 
 
 def _reachable(port: Port) -> str:
-    return "127.0.0.1" if ip_address(port.address).is_unspecified else port.address
+    address = ip_address(port.address or ports.LOCAL)
+    if address.is_unspecified:
+        return "[::1]" if address.version == 6 else ports.LOCAL
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def check_ports(order: Order) -> None:
@@ -83,24 +88,22 @@ def check_ports(order: Order) -> None:
         EngineError: somebody does; the hint has a free one.
     """
     for port in order.ports:
-        reason = probe.occupied(port.address, port.host)
-        if reason:
-            raise EngineError(
-                f"cannot use port {port.host}: {reason}",
-                hint=f"try another one: -p {probe.free_port()}:{port.inner}",
-            )
+        ports.listen(port).close()
 
 
 def _wait(engine: Engine, container: str, order: Order, path: str, timeout: float) -> None:
     port = order.ports[0]
     end = time.monotonic() + timeout
     while True:
-        answer = probe.status(_reachable(port), port.host, path)
+        answer = probe.status(_reachable(port).strip("[]"), port.host, path)
         if isinstance(answer, int) and answer < 400:
             return
-        last = engine.ended(container)
-        if last is not None:
-            raise EngineError(f"cannot run {order.name}: the program ended before it was healthy\n{last.rstrip()}")
+        ended = engine.ended(container)
+        if ended:
+            raise EngineError(
+                f"cannot run {order.name}: the program ended with {ended.code} before it was healthy\n"
+                f"{ended.log.rstrip() or '(it printed nothing)'}"
+            )
         if time.monotonic() > end:
             said = f"it answers {answer}" if isinstance(answer, int) else answer
             raise EngineError(
@@ -111,15 +114,20 @@ def _wait(engine: Engine, container: str, order: Order, path: str, timeout: floa
 
 
 def follow(engine: Engine, running: Running) -> int:
-    """Wait for a container until it ends or the user interrupts; then stop it, and return an exit code."""
+    """Wait for a container until it ends or the user interrupts; then stop it, and return its exit code."""
     try:
-        while engine.ended(running.container) is None:
-            time.sleep(0.2)
+        with process.handling(signal.SIGTERM, _interrupt):
+            while (ended := engine.ended(running.container)) is None:
+                time.sleep(_FOLLOW_PAUSE)
     except KeyboardInterrupt:
         engine.stop(running.container)
         return 0
     engine.stop(running.container)
-    return 1
+    return ended.code
+
+
+def _interrupt(_: int) -> None:
+    raise KeyboardInterrupt
 
 
 def stop(candidates: Sequence[Engine], container: str) -> str:

@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nosh.engines.engine import Available, Order, Skipped
+from nosh.engines.engine import GRACE, Available, Ended, Order, Skipped
 from nosh.formats import compression, tar
 from nosh.oci.image import Image
 from nosh.oci.manifest import Descriptor
-from nosh.outside import extract, sandbox, store
+from nosh.outside import extract, sandbox, sandbox_watch, store
 from nosh.outside.extract import Member
 from nosh.outside.sandbox import Launch
 from nosh.values.digest import hex_of
 from nosh.values.errors import EngineError, InputError
+
+# What Docker gives to a program whose image says nothing.
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -28,64 +31,80 @@ class Sandbox:
     name: str = "sandbox"
 
     def available(self) -> Available | Skipped:
-        """Find out whether this machine gives ordinary users namespaces."""
-        cure = sandbox.obstacle()
-        return Skipped("this machine gives ordinary users no namespaces", cure) if cure else Available("namespaces")
+        """Find out whether it works here, by making a sandbox."""
+        try:
+            sandbox.check()
+        except EngineError as error:
+            return Skipped(error.message.partition(": ")[2] or error.message, error.hint)
+        return Available("namespaces")
 
     def run(self, order: Order) -> int:
         """Run an image in the foreground and return its exit code."""
-        return sandbox.run(self._launch(order))
+        return sandbox.run(self._launch(order, order.container or "nosh"))
 
     def start(self, order: Order) -> str:
         """Start an image in the background and return its name."""
         name = order.container or order.name.partition(":")[0].replace("/", "-")
-        sandbox.start(self._launch(order), name, self.folder / "sandboxes")
+        sandbox_watch.start(self._launch(order, name), name, self._state)
         return name
 
-    def stop(self, container: str) -> bool:
+    @property
+    def _state(self) -> Path:
+        return self.folder / "sandboxes"
+
+    def stop(self, container: str, *, grace: float = GRACE) -> bool:
         """Stop a sandbox; say whether there was one."""
-        folder = self.folder / "sandboxes"
-        if sandbox.state(container, folder) is None:
+        if sandbox_watch.state(container, self._state) is None:
             return False
-        sandbox.stop(container, folder)
+        sandbox_watch.stop(container, self._state, grace=grace)
         return True
 
-    def ended(self, container: str) -> str | None:
-        """Return the last output of a sandbox that has ended, or None while it runs."""
-        folder = self.folder / "sandboxes"
-        return None if sandbox.state(container, folder) else sandbox.log(container, folder)
+    def ended(self, container: str) -> Ended | None:
+        """Return how a sandbox has ended, or None while it runs."""
+        state = sandbox_watch.state(container, self._state)
+        if state is None:
+            return Ended(1, f"there is no sandbox {container} any more")
+        return None if state.code is None else Ended(state.code, state.log)
 
-    def _launch(self, order: Order) -> Launch:
+    def _launch(self, order: Order, hostname: str) -> Launch:
         config = order.image.config
-        root = self.lay_out(order.image)
-        uid, gid, home = _user(config.user, root)
         argv = (*config.entrypoint, *(order.args or config.cmd))
         if not argv:
             raise InputError(
                 f"cannot run {order.name}: the image names no program",
                 hint="add one: nosh run IMAGE -- /path/of/program",
             )
-        env = {"HOME": home, **dict(config.env), **order.env}
-        number = getattr(signal, config.stop_signal, signal.SIGTERM) if config.stop_signal else signal.SIGTERM
+        root = self.lay_out(order.image)
+        uid, gid, home = _user(order.user or config.user, root)
         return Launch(
             str(root),
             argv,
-            env,
-            config.workdir or "/",
-            uid,
-            gid,
-            order.ports,
-            order.network == "host",
-            number,
+            {"PATH": _PATH, "HOSTNAME": hostname, "HOME": home, **dict(config.env), **order.env},
+            workdir=config.workdir or "/",
+            uid=uid,
+            gid=gid,
+            ports=order.ports,
+            host_network=order.network == "host",
+            read_only=order.read_only,
+            hostname=hostname,
+            stop_signal=_signal(config.stop_signal),
         )
 
     def lay_out(self, image: Image) -> Path:
         """Return the folder with the image's files; it is made once and only read."""
         root = self.folder / "roots" / hex_of(image.digest)
-        with store.lock_file(self.folder / "roots.lock"):
+        with store.lock_file(self.folder / "roots" / "lock"):
             if not root.exists():
                 extract.lay((_members(image, layer) for layer in image.layers), root)
         return root
+
+
+def _signal(text: str) -> int:
+    """Return the number of a stop signal: ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3`` (image-spec `config.md`)."""
+    name, _, more = text.upper().partition("+")
+    if name.isdigit():
+        return int(name)
+    return getattr(signal, "SIG" + name.removeprefix("SIG"), signal.SIGTERM) + int(more or 0)
 
 
 def _members(image: Image, layer: Descriptor) -> Iterator[Member]:
@@ -114,6 +133,6 @@ def _user(text: str, root: Path) -> tuple[int, int, str]:
 
 def _lines(path: Path) -> list[str]:
     # The file is the image's: a link there would lead to the host's.
-    if path.is_symlink() or not path.is_file():
+    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
         return []
     return path.read_text(errors="replace").splitlines()

@@ -25,22 +25,30 @@ _LITTLE, _BIG = 2, 3
 _HAS_HWCAPS = 1 << 62
 _NUMBERS = re.compile(rb"[0-9]+|.", re.DOTALL)
 _BANNER = re.compile(rb"GNU C Library (\([^)\n]*\) [a-z]+ release version [0-9.]*[0-9])\.\n")
+# How many links Linux follows in one path; what stands behind more of them is nowhere.
 _LINKS = 40
+_NOWHERE = "\0"
+_BIG_MACHINES = frozenset({"s390x"})
+_X86_MACHINES = frozenset({"amd64", "386"})
 
-# What ldconfig of an OCI architecture takes: e_machine and word size -> flags of the entry.
-_FLAGS = {
-    "amd64": {(62, 64): 0x0303, (62, 32): 0x0803, (3, 32): 0x0003},
-    "386": {(62, 64): 0x0303, (62, 32): 0x0803, (3, 32): 0x0003},
-    "arm64": {(183, 64): 0x0A03, (40, 32): 0x0003},
-    "arm": {(183, 64): 0x0A03, (40, 32): 0x0003},
-    "ppc64le": {(21, 64): 0x0503, (20, 32): 0x0003},
-    "s390x": {(22, 64): 0x0403, (22, 32): 0x0003},
-    "riscv64": {(243, 64): 0x0003},
+# ldconfig of x86 looks at e_machine and the word size, those of other machines at the size alone.
+_X86 = {(62, 64): 0x0303, (62, 32): 0x0803, (3, 32): 0x0003}
+_OTHERS = {
+    ("arm64", 64): 0x0A03,
+    ("arm64", 32): 0x0003,
+    ("arm", 64): 0x0A03,
+    ("arm", 32): 0x0003,
+    ("ppc64le", 64): 0x0503,
+    ("ppc64le", 32): 0x0003,
+    ("s390x", 64): 0x0403,
+    ("s390x", 32): 0x0003,
+    ("riscv64", 64): 0x0003,
 }
-# e_machine -> bits of e_flags that name the calling convention, and what each of their values adds to the flags.
-_CONVENTIONS = {
-    40: (0x600, {0x400: 0x0900, 0x200: 0x0B00}),
-    243: (0x6, {0x0: 0x0F00, 0x4: 0x1000}),
+# Bits of e_flags that say how floating-point numbers are passed, and what their values add to the flags.
+_FLOATS = {
+    ("arm64", 32): (0xFF000600, {0x05000400: 0x0900, 0x05000200: 0x0B00}),
+    ("arm", 32): (0xFF000600, {0x05000400: 0x0900, 0x05000200: 0x0B00}),
+    ("riscv64", 64): (0x6, {0x0: 0x0F00, 0x4: 0x1000}),
 }
 
 
@@ -53,7 +61,7 @@ class Library:
         path: what the loader opens for it.
         flags: kind of library and machine.
         hwcaps: the folder of ``glibc-hwcaps`` it is in, or nothing.
-        level: lowest x86-64 level it runs on, 0 to 3; only written with `hwcaps`.
+        level: lowest x86-64 level it runs on, counted from 0; only together with `hwcaps`.
     """
 
     soname: str
@@ -160,10 +168,10 @@ def select(files: Files, directories: Iterable[str], *, architecture: str) -> Se
         if real in seen:
             continue
         seen.add(real)
-        chosen = _chosen(files, real, sorted(names.get(real, ())), _FLAGS.get(architecture, {}))
+        chosen = _chosen(files, real, sorted(names.get(real, ())), architecture=architecture)
         for soname, one in chosen.items():
             path = f"{directory}/{one.name if hwcaps else soname}"
-            libraries.append(Library(soname, path, one.flags, hwcaps, one.level))
+            libraries.append(Library(soname, path, one.flags, hwcaps, one.level if hwcaps else 0))
             if not hwcaps and not one.is_link and _wants_link(files, real, one.name, soname):
                 links.append((f"{real}/{soname}", one.name))
     return Selection(tuple(libraries), tuple(links))
@@ -188,7 +196,7 @@ def _folders(files: Files, names: Iterable[str], directories: Iterable[str]) -> 
 
 
 def _resolve(files: Files, path: str) -> str:
-    """Return a path without links, as a process would see it whose root is the tree; nothing if links go round."""
+    """Return a path without links, as a process would see it whose root is the tree."""
     done: list[str] = []
     rest = path.split("/")[::-1]
     links = 0
@@ -202,7 +210,7 @@ def _resolve(files: Files, path: str) -> str:
             if isinstance(target, str):
                 links += 1
                 if links > _LINKS:
-                    return ""
+                    return _NOWHERE
                 done = [] if target.startswith("/") else done[:-1]
                 rest += target.split("/")[::-1]
     return "/".join(done)
@@ -216,19 +224,15 @@ class _Choice:
     level: int
 
 
-def _chosen(
-    files: Files, folder: str, names: Iterable[str], flags_of: Mapping[tuple[int, int], int]
-) -> dict[str, _Choice]:
+def _chosen(files: Files, folder: str, names: Iterable[str], *, architecture: str) -> dict[str, _Choice]:
     """Return the file for each soname of a folder: a file rather than a link, the highest number otherwise."""
     chosen: dict[str, _Choice] = {}
     for name in names:
         path = f"{folder}/{name}"
         is_link = isinstance(files[path], str)
         binary = files.get(_resolve(files, path))
-        if not isinstance(binary, Binary) or binary.type != 3 or not binary.dynamic:
-            continue
-        flags = _flags(binary, flags_of)
-        if not flags:
+        flags = _flags(binary, architecture) if isinstance(binary, Binary) else 0
+        if not isinstance(binary, Binary) or not flags:
             continue
         soname = binary.soname or name
         if is_link and (name == soname or (name.endswith(".so") and soname.startswith(name))):
@@ -236,7 +240,8 @@ def _chosen(
         else:
             # A link with another name counts as one more file of that soname.
             is_link = False
-        one = _Choice(name, is_link, flags, max(binary.isa.bit_length() - 1, 0))
+        level = max(binary.isa.bit_length() - 1, 0) if architecture in _X86_MACHINES else 0
+        one = _Choice(name, is_link, flags, level)
         if soname not in chosen or _rank(chosen[soname]) < _rank(one):
             chosen[soname] = one
     return chosen
@@ -246,12 +251,15 @@ def _rank(one: _Choice) -> tuple[bool, list[tuple[int, int]]]:
     return not one.is_link, _natural(one.name)
 
 
-def _flags(binary: Binary, flags_of: Mapping[tuple[int, int], int]) -> int:
-    flags = flags_of.get((binary.machine, binary.bits), 0)
-    if flags and binary.machine in _CONVENTIONS:
-        bits, added = _CONVENTIONS[binary.machine]
-        flags |= added.get(binary.flags & bits, 0)
-    return flags
+def _flags(binary: Binary, architecture: str) -> int:
+    """Return the flags of an entry, or 0 for what ldconfig of that machine passes by."""
+    if binary.type != 3 or not binary.dynamic or binary.little is (architecture in _BIG_MACHINES):
+        return 0
+    if architecture in _X86_MACHINES:
+        return _X86.get((binary.machine, binary.bits), 0)
+    key = (architecture, binary.bits)
+    bits, added = _FLOATS.get(key, (0, {}))
+    return _OTHERS.get(key, 0) | added.get(binary.flags & bits, 0)
 
 
 def _wants_link(files: Files, folder: str, name: str, soname: str) -> bool:
@@ -344,33 +352,35 @@ def _read(data: bytes) -> Cache:
     order = ">" if data[28] & 3 == _BIG else "<"
     _, count, _, _, extension = struct.unpack_from(order + _HEADER, data)
     header, size = struct.calcsize("<" + _HEADER), struct.calcsize("<" + _ENTRY)
-    sections = _sections(data, order, extension)
-    folders = [_text(data, place) for (place,) in struct.iter_unpack(order + "I", sections.get(_HWCAPS, b""))]
+    generator, hwcaps = _sections(data, order, extension)
+    folders = [_text(data, place) for (place,) in struct.iter_unpack(order + "I", hwcaps)]
     libraries = []
+    # Names may lie on each other, but honest ones do not add up to more than this.
+    budget = 4 * len(data)
     for number in range(count):
         flags, soname, path, _, hwcap = struct.unpack_from(order + _ENTRY, data, header + number * size)
         special = hwcap & _HAS_HWCAPS
-        libraries.append(
-            Library(
-                _text(data, soname),
-                _text(data, path),
-                flags,
-                folders[hwcap & 0xFFFFFFFF] if special else "",
-                hwcap >> 32 & 0x3FF if special else 0,
-            )
-        )
-    return Cache(tuple(libraries), sections.get(_GENERATOR, b"").decode("utf-8", "surrogateescape"))
+        folder, level = (folders[hwcap & 0xFFFFFFFF], hwcap >> 32 & 0x3FF) if special else ("", 0)
+        one = Library(_text(data, soname), _text(data, path), flags, folder, level)
+        budget -= len(one.soname) + len(one.path)
+        if budget < 0:
+            raise FormatError("cannot read the cache of libraries: its names are too long")
+        libraries.append(one)
+    return Cache(tuple(libraries), generator.decode("utf-8", "surrogateescape"))
 
 
-def _sections(data: bytes, order: str, start: int) -> dict[int, bytes]:
+def _sections(data: bytes, order: str, start: int) -> tuple[bytes, bytes]:
+    """Return the sections with the generator and with the places of the names of ``glibc-hwcaps`` folders."""
     if not start:
-        return {}
+        return b"", b""
     magic, count = struct.unpack_from(order + "II", data, start)
     if magic != _EXTENSION_MAGIC:
         raise FormatError("cannot read the cache of libraries: its extension does not begin as one")
     form = struct.Struct(order + _SECTION)
     rows = (form.unpack_from(data, start + 8 + number * form.size) for number in range(count))
-    return {tag: data[place : place + size] for tag, _, place, size in rows}
+    found = {tag: slice(place, place + size) for tag, _, place, size in rows}
+    empty = slice(0)
+    return data[found.get(_GENERATOR, empty)], data[found.get(_HWCAPS, empty)]
 
 
 def _text(data: bytes, place: int) -> str:

@@ -1,4 +1,4 @@
-"""The only way a file of an archive reaches the host's disk: into a fresh folder, through no link, whole or not at all."""
+"""The only way an archive reaches the host's disk: into a new folder, through no link, whole or not at all."""
 
 import errno
 import os
@@ -6,133 +6,190 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from nosh.outside.store import guard
 from nosh.values.entry import Entry, Kind
-from nosh.values.errors import FormatError
+from nosh.values.errors import FormatError, StoreError
 
 Member = tuple[Entry, Iterable[bytes | memoryview]]
 
-# Larger than any honest image, small enough to stop an archive from filling the disk.
-BYTES_LIMIT = 64 << 30
-ENTRIES_LIMIT = 4_000_000
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Larger than any honest image, small enough to stop an archive from filling the disk.
+
+    Attributes:
+        bytes: of all contents.
+        entries: how many members there may be.
+        depth: how many folders deep.
+    """
+
+    bytes: int = 64 << 30
+    entries: int = 4_000_000
+    depth: int = 200
+
+
+LIMITS = Limits()
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def extract(members: Iterable[Member], destination: Path) -> None:
+def extract(members: Iterable[Member], destination: Path, *, limits: Limits = LIMITS) -> None:
     """Write members into a folder that is made for them.
-
-    Raises:
-        FormatError: a member leaves the folder, goes through a link or stands there twice.
-        StoreError: the folder is there already, or the disk is full.
-    """
-    lay([members], destination)
-
-
-def lay(layers: Iterable[Iterable[Member]], destination: Path) -> None:
-    """Write layers one over another, lowest first, with the whiteouts of OCI's image-spec `layer.md`.
 
     As root, files get their owners; set-user-ID bits never survive.
 
     Raises:
-        FormatError: a member leaves the folder, goes through a link or stands twice in its layer.
+        FormatError: a member leaves the folder, goes through a link, stands twice with different contents, or there
+            are more than the limits allow.
         StoreError: the folder is there already, or the disk is full.
     """
-    with guard("write", destination):
+    with _new_folder(destination) as root:
+        target = _Target(root, limits)
+        target.layer(members, whiteouts=False)
+        target.finish()
+
+
+def lay(layers: Iterable[Iterable[Member]], destination: Path, *, limits: Limits = LIMITS) -> None:
+    """Write layers one over another, lowest first, with the whiteouts of OCI's image-spec `layer.md`.
+
+    Otherwise as `extract`.
+    """
+    with _new_folder(destination) as root:
+        target = _Target(root, limits)
+        for members in layers:
+            target.layer(members, whiteouts=True)
+        target.finish()
+
+
+@contextmanager
+def _new_folder(destination: Path) -> Iterator[int]:
+    """Give the descriptor of a folder that gets its name only when all went well."""
+    if destination.exists() or destination.is_symlink():
+        raise StoreError(f"cannot unpack into {destination}: it is there already", hint="remove it, or choose another")
+    with guard("unpack into", destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}-"))
-    try:
-        with guard("write", destination):
+        try:
             root = os.open(temporary, _FOLDER)
             try:
-                _Target(root).lay(layers)
+                os.fchmod(root, 0o755)
+                yield root
             finally:
                 os.close(root)
             temporary.rename(destination)
-    except BaseException:
-        remove(temporary)
-        raise
+        except BaseException:
+            remove(temporary)
+            raise
 
 
 def remove(folder: Path) -> None:
     """Remove a folder with everything in it, also where its modes forbid it to its owner."""
-    for path, _, _ in os.walk(folder):
-        Path(path).chmod(0o700)
+    with suppress(OSError):
+        folder.chmod(0o700)
+    for above, inner, _ in os.walk(folder):
+        for path in (Path(above, name) for name in inner):
+            if not path.is_symlink():
+                path.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Target:
-    """A folder that is being filled, known by its descriptor."""
+    """A folder that is being filled, known by its descriptor.
 
-    def __init__(self, root: int) -> None:
+    Its folders are their owner's alone while it is filled; their own modes come at the end.
+    """
+
+    def __init__(self, root: int, limits: Limits) -> None:
         self._root = root
-        self._modes: dict[str, Entry] = {}
-        self._owner = os.geteuid() == 0
+        self._limits = limits
+        self._folders: dict[str, Entry] = {}
+        self._set_owner = os.geteuid() == 0
         self._bytes = 0
         self._entries = 0
 
-    def lay(self, layers: Iterable[Iterable[Member]]) -> None:
-        for members in layers:
-            seen: set[str] = set()
-            for entry, body in members:
-                self._count()
-                self._member(entry, body, seen)
-        for path, entry in sorted(self._modes.items(), reverse=True):
-            self._finish_folder(path, entry)
+    def layer(self, members: Iterable[Member], *, whiteouts: bool) -> None:
+        """Write the members of one layer."""
+        placed: dict[str, Kind] = {}
+        for entry, body in members:
+            self._entries += 1
+            if self._entries > self._limits.entries:
+                raise FormatError(f"cannot unpack: more than {self._limits.entries} entries")
+            self._check(entry)
+            name = entry.path.rpartition("/")[2]
+            if whiteouts and name.startswith(_WHITEOUT):
+                self._whiteout(entry.path, placed)
+            else:
+                self._member(entry, body, placed)
 
-    def _count(self) -> None:
-        self._entries += 1
-        if self._entries > ENTRIES_LIMIT:
-            raise FormatError(f"cannot unpack: more than {ENTRIES_LIMIT} entries")
+    def finish(self) -> None:
+        """Give folders their modes, inner ones first: an outer one may forbid to enter."""
+        for path, entry in sorted(self._folders.items(), reverse=True):
+            with self._open(path) as folder:
+                self._finish(folder, entry)
 
-    def _member(self, entry: Entry, body: Iterable[bytes | memoryview], seen: set[str]) -> None:
-        path = _checked(entry.path)
+    def _check(self, entry: Entry) -> None:
+        path = entry.path
+        parts = path.split("/") if path else []
+        if not {"", ".", ".."}.isdisjoint(parts) or "\0" in path + entry.target:
+            raise FormatError(f"cannot unpack: {path!r} leaves the folder or is malformed")
+        if len(parts) > self._limits.depth:
+            raise FormatError(f"cannot unpack: {path[:80]}... is more than {self._limits.depth} folders deep")
+        if entry.kind is Kind.SYMLINK and not entry.target:
+            raise FormatError(f"cannot unpack: link {path} leads nowhere")
+        if not path and entry.kind is not Kind.DIRECTORY:
+            raise FormatError("cannot unpack: the root is no folder")
+
+    def _member(self, entry: Entry, body: Iterable[bytes | memoryview], placed: dict[str, Kind]) -> None:
+        path = entry.path
         folder, _, name = path.rpartition("/")
         if not path:
-            self._modes[""] = entry
+            self._folders[""] = entry
             return
-        with self._open(folder) as parent:
-            if name == _OPAQUE:
-                self._clear(parent, folder, seen)
-            elif name.startswith(_WHITEOUT):
-                self._drop(parent, name.removeprefix(_WHITEOUT), folder)
-            elif entry.kind is Kind.DIRECTORY:
-                self._folder(parent, name, path, entry)
+        before = placed.get(path)
+        if before not in {None, entry.kind}:
+            raise FormatError(f"cannot unpack: {path} stands twice, as different things")
+        _place(path, entry.kind, placed)
+        with self._open(folder, make=True) as parent:
+            if entry.kind is Kind.DIRECTORY:
+                self._make_folder(parent, name, entry)
+            elif before:
+                self._compare(parent, name, entry, body)
             else:
-                if path in seen:
-                    raise FormatError(f"cannot unpack: {path} stands twice in one layer")
-                seen.add(path)
-                self._drop(parent, name, folder)
+                self._drop(parent, name, path)
                 self._write(parent, name, entry, body)
 
     @contextmanager
-    def _open(self, path: str) -> Iterator[int]:
-        current = os.dup(self._root)
+    def _open(self, path: str, *, make: bool = False) -> Iterator[int]:
+        """Give the descriptor of a folder inside."""
+        current, done = os.dup(self._root), ""
         try:
-            for part in filter(None, path.split("/")):
-                current = _enter(current, part, path)
+            for part in path.split("/") if path else ():
+                done = f"{done}/{part}".lstrip("/")
+                if make and _try_make(current, part):
+                    self._folders[done] = Entry(done, Kind.DIRECTORY, 0o755)
+                inner = _enter(current, part, path)
+                os.close(current)
+                current = inner
             yield current
         finally:
             os.close(current)
 
-    def _folder(self, parent: int, name: str, path: str, entry: Entry) -> None:
-        try:
+    def _make_folder(self, parent: int, name: str, entry: Entry) -> None:
+        if not _try_make(parent, name) and not _is_folder(parent, name):
+            os.unlink(name, dir_fd=parent)
             os.mkdir(name, 0o700, dir_fd=parent)
-        except FileExistsError:
-            if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-                os.unlink(name, dir_fd=parent)
-                os.mkdir(name, 0o700, dir_fd=parent)
-        self._modes[path] = entry
+        self._folders[entry.path] = entry
 
     def _write(self, parent: int, name: str, entry: Entry, body: Iterable[bytes | memoryview]) -> None:
         if entry.kind is Kind.SYMLINK:
             os.symlink(entry.target, name, dir_fd=parent)
-            if self._owner:
+            if self._set_owner:
                 os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
             return
         if entry.kind is Kind.HARDLINK:
@@ -140,71 +197,120 @@ class _Target:
             return
         descriptor = os.open(name, _NEW, 0o600, dir_fd=parent)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            for chunk in body:
-                self._bytes += len(chunk)
-                if self._bytes > BYTES_LIMIT:
-                    raise FormatError(f"cannot unpack: more than {BYTES_LIMIT} bytes")
+            for chunk in self._counted(body):
                 left = memoryview(chunk)
                 while left:
                     left = left[file.write(left) :]
-            if self._owner:
-                os.fchown(descriptor, entry.uid, entry.gid)
-            os.fchmod(descriptor, entry.mode & 0o1777)
-            os.utime(descriptor, (entry.mtime, entry.mtime))
+            self._finish(descriptor, entry)
+
+    def _counted(self, body: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+        for chunk in body:
+            self._bytes += len(chunk)
+            if self._bytes > self._limits.bytes:
+                raise FormatError(f"cannot unpack: more than {self._limits.bytes} bytes")
+            yield chunk
+
+    def _finish(self, descriptor: int, entry: Entry) -> None:
+        if self._set_owner:
+            os.fchown(descriptor, entry.uid, entry.gid)
+        os.fchmod(descriptor, entry.mode & 0o1777)
+        os.utime(descriptor, (entry.mtime, entry.mtime))
 
     def _link(self, parent: int, name: str, entry: Entry) -> None:
-        folder, _, target = _checked(entry.target).rpartition("/")
-        with self._open(folder) as there:
-            if not stat.S_ISREG(os.stat(target, dir_fd=there, follow_symlinks=False).st_mode):
-                raise FormatError(f"cannot unpack: {entry.path} is a hard link to something that is no file")
-            os.link(target, name, src_dir_fd=there, dst_dir_fd=parent, follow_symlinks=False)
-
-    def _drop(self, parent: int, name: str, folder: str) -> None:
-        if name in {"", ".", ".."}:
-            raise FormatError(f"cannot unpack: a whiteout in {folder or '/'} names nothing")
+        self._check(Entry(entry.target, Kind.FILE, 0))
+        folder, _, target = entry.target.rpartition("/")
         try:
-            is_folder = stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+            with self._open(folder) as there:
+                if not stat.S_ISREG(os.stat(target, dir_fd=there, follow_symlinks=False).st_mode):
+                    raise FormatError(f"cannot unpack: {entry.path} is a hard link to {entry.target}, which is no file")
+                os.link(target, name, src_dir_fd=there, dst_dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            raise FormatError(
+                f"cannot unpack: {entry.path} is a hard link to {entry.target}, which is not there"
+            ) from None
+
+    def _compare(self, parent: int, name: str, entry: Entry, body: Iterable[bytes | memoryview]) -> None:
+        """Let a member stand twice if it says the same again."""
+        if entry.kind is Kind.SYMLINK:
+            same = os.readlink(name, dir_fd=parent) == entry.target
+        elif entry.kind is Kind.HARDLINK:
+            folder, _, target = entry.target.rpartition("/")
+            with self._open(folder) as there:
+                ours = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                same = os.path.samestat(ours, os.stat(target, dir_fd=there, follow_symlinks=False))
+        else:
+            with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent), "rb") as file:
+                same = all(file.read(len(chunk)) == chunk for chunk in self._counted(body)) and not file.read(1)
+        if not same:
+            raise FormatError(f"cannot unpack: {entry.path} stands twice, with different contents")
+
+    def _whiteout(self, path: str, placed: dict[str, Kind]) -> None:
+        """Remove what lower layers have put there; of this layer's own nothing."""
+        folder, _, mark = path.rpartition("/")
+        name = mark.removeprefix(_WHITEOUT)
+        if name in {"", ".", ".."}:
+            raise FormatError(f"cannot unpack: whiteout {path!r} names nothing")
+        if mark != _OPAQUE and name.startswith(_WHITEOUT):
+            # What a storage driver of old left for itself.
+            return
+        with suppress(FileNotFoundError), self._open(folder) as parent:
+            if mark == _OPAQUE:
+                self._clear(parent, folder, placed)
+            else:
+                self._uncover(parent, name, f"{folder}/{name}".lstrip("/"), placed)
+
+    def _clear(self, parent: int, folder: str, placed: dict[str, Kind]) -> None:
+        for name in os.listdir(parent):
+            self._uncover(parent, name, f"{folder}/{name}".lstrip("/"), placed)
+
+    def _uncover(self, parent: int, name: str, path: str, placed: dict[str, Kind]) -> None:
+        kind = placed.get(path)
+        if kind is None:
+            self._drop(parent, name, path)
+        elif kind is Kind.DIRECTORY:
+            with self._open(path) as folder:
+                self._clear(folder, path, placed)
+
+    def _drop(self, parent: int, name: str, path: str) -> None:
+        try:
+            is_folder = _is_folder(parent, name)
         except FileNotFoundError:
             return
         if is_folder:
-            path = f"{folder}/{name}".lstrip("/")
-            self._modes = {
-                known: entry
-                for known, entry in self._modes.items()
-                if known != path and not known.startswith(path + "/")
-            }
             shutil.rmtree(name, dir_fd=parent)
+            inside = path + "/"
+            self._folders = {
+                known: entry for known, entry in self._folders.items() if known != path and not known.startswith(inside)
+            }
         else:
             os.unlink(name, dir_fd=parent)
 
-    def _clear(self, parent: int, folder: str, seen: set[str]) -> None:
-        for name in os.listdir(parent):
-            if f"{folder}/{name}".lstrip("/") not in seen:
-                self._drop(parent, name, folder)
 
-    def _finish_folder(self, path: str, entry: Entry) -> None:
-        with self._open(path) as descriptor:
-            if self._owner:
-                os.fchown(descriptor, entry.uid, entry.gid)
-            os.fchmod(descriptor, entry.mode & 0o1777)
-            os.utime(descriptor, (entry.mtime, entry.mtime))
+def _place(path: str, kind: Kind, placed: dict[str, Kind]) -> None:
+    """Note a member and the folders above it."""
+    placed[path] = kind
+    folder = path.rpartition("/")[0]
+    while folder and folder not in placed:
+        placed[folder] = Kind.DIRECTORY
+        folder = folder.rpartition("/")[0]
+
+
+def _try_make(parent: int, name: str) -> bool:
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _is_folder(parent: int, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
 
 
 def _enter(current: int, part: str, path: str) -> int:
     try:
-        inner = os.open(part, _FOLDER, dir_fd=current)
-    except FileNotFoundError:
-        os.mkdir(part, 0o755, dir_fd=current)
-        inner = os.open(part, _FOLDER, dir_fd=current)
+        return os.open(part, _FOLDER, dir_fd=current)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             raise FormatError(f"cannot unpack: {path} leads through a link or a file") from error
         raise
-    os.close(current)
-    return inner
-
-
-def _checked(path: str) -> str:
-    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-        raise FormatError(f"cannot unpack: {path!r} leaves the folder")
-    return path

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from nosh.values.errors import ProcessError
 
@@ -95,7 +96,7 @@ def _whole_group(child: Child) -> Iterator[None]:
         raise
 
 
-def _contents(file: "tempfile._TemporaryFileWrapper[bytes]") -> bytes:
+def _contents(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
 

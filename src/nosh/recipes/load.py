@@ -1,7 +1,7 @@
 """Reading recipes, and following `extends` down to a chain of levels."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -215,7 +215,7 @@ def select(recipe: Recipe, find: Callable[[str], Recipe], *, release: str, varia
         InputError: the chain goes round, or a release or variant is not there.
     """
     chain = _chain(recipe, find)
-    releases = next((page.releases for page in chain if page.releases), ())
+    releases = _first(chain, lambda page: page.releases)
     release = release or _suffix(recipe.extends)[1] or next(iter(releases), "")
     if release not in releases:
         known = f"it can be built for {', '.join(releases)}" if releases else "name `releases` in the recipe"
@@ -223,8 +223,19 @@ def select(recipe: Recipe, find: Callable[[str], Recipe], *, release: str, varia
     levels = tuple(_level_for(page, release) for page in reversed(chain))
     extra, overrides = _variant(chain, variant)
     settings = _merge([page.settings for page in reversed(chain)] + overrides)
-    architectures = next((page.architectures for page in chain if page.architectures), ())
+    architectures = _first(chain, lambda page: page.architectures)
     return Selected(recipe.name, recipe.summary, release, variant, architectures, (*levels, *extra), settings)
+
+
+def chain_value(
+    recipe: Recipe, find: Callable[[str], Recipe], get: Callable[[Recipe], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return what the recipe or the nearest one below it says of something."""
+    return _first(_chain(recipe, find), get)
+
+
+def _first(chain: Iterable[Recipe], get: Callable[[Recipe], tuple[str, ...]]) -> tuple[str, ...]:
+    return next((value for page in chain if (value := get(page))), ())
 
 
 def _chain(recipe: Recipe, find: Callable[[str], Recipe]) -> list[Recipe]:

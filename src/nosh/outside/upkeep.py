@@ -1,0 +1,90 @@
+"""Looking after the store: how much there is, whether it is sound, what nobody needs any more."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from nosh.outside import clock, store
+
+# Temporary files of a process that still works are younger than this, in seconds.
+_ABANDONED = 6 * 3600
+
+
+def usage(cache: Path, images: Path) -> Mapping[str, int]:
+    """Return bytes on disk by kind; what images and cache share is counted once, as images."""
+    seen: set[tuple[int, int]] = set()
+    kinds = {"images": images, "blobs": cache / "blobs", "indexes": cache / "indexes", "records": cache / "records"}
+    found = {kind: _size(folder, seen) for kind, folder in kinds.items()}
+    return {**found, "other": _size(cache, seen)}
+
+
+def _size(folder: Path, seen: set[tuple[int, int]]) -> int:
+    total = 0
+    for path in _files(folder):
+        status = path.lstat()
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            total += status.st_size
+    return total
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            yield Path(place, name)
+
+
+def verify(folders: Iterable[Path], *, repair: bool) -> tuple[str, ...]:
+    """Read every blob again and return the paths of those that do not have their digest; `repair` removes them.
+
+    Raises:
+        StoreError: a blob cannot be read or removed.
+    """
+    damaged = []
+    for folder in folders:
+        for path in sorted(_files(folder / "blobs" / "sha256")):
+            with store.guard("read", path):
+                if _sha256(path) == path.name:
+                    continue
+                damaged.append(str(path))
+                if repair:
+                    path.unlink(missing_ok=True)
+    return tuple(damaged)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def prune(cache: Path, images: Path) -> int:
+    """Remove what can be fetched or made again and is no part of an image, and return how many bytes that freed.
+
+    Blobs that are younger than a running build could be stay.
+
+    Raises:
+        StoreError: something cannot be removed.
+    """
+    kept = {path.name for path in _files(images / "blobs" / "sha256")}
+    freed = 0
+    old = clock.now() - _ABANDONED
+    with store.guard("remove", cache):
+        for path in _files(cache / "blobs" / "sha256"):
+            status = path.stat()
+            if path.name not in kept and status.st_mtime < old:
+                path.unlink(missing_ok=True)
+                freed += status.st_size if status.st_nlink == 1 else 0
+        for path in (cache / "tmp").glob("*"):
+            if path.lstat().st_mtime < old:
+                freed += _size(path, set()) if path.is_dir() else path.lstat().st_size
+                _remove(path)
+    return freed
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
