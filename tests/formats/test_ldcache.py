@@ -346,7 +346,7 @@ def _trees(draw: st.DrawFn) -> dict[str, Binary | str]:
 
 
 @needs_ldconfig
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_trees())
 def test_the_real_ldconfig_writes_the_same_for_any_tree(files: dict[str, Binary | str]) -> None:
     texts = {

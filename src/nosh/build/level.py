@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from posixpath import basename
 from typing import cast
 
 from nosh.build import content
@@ -21,12 +22,13 @@ from nosh.values import digest
 from nosh.values.entry import Kind
 from nosh.values.errors import FormatError
 from nosh.values.package import Package
-from nosh.values.piece import Piece, pack, unpack
+from nosh.values.piece import Node, Piece, pack, unpack
 from nosh.values.progress import SILENT, Progress
 
 # Raised whenever the same inputs would give other bytes than before, so that no old result is found.
 LAYOUT = 1
 _DOWNLOADS = 6
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "busybox", "toybox", "pwsh"})
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,12 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a root file system has; `size` in bytes of file contents."""
+    """What a root file system has; `size` in bytes of file contents, `shells` the paths of command interpreters."""
 
     files: int
     executables: int
     size: int
+    shells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,12 @@ def count(files: Tree) -> Counts:
     entries = [place.node.entry for place in files.values()]
     regular = [entry for entry in entries if entry.kind is Kind.FILE]
     executables = sum(1 for entry in regular if entry.mode & 0o111)
-    return Counts(len(regular), executables, sum(entry.size for entry in regular))
+    shells = tuple(sorted(f"/{path}" for path, place in files.items() if _is_shell(place.node)))
+    return Counts(len(regular), executables, sum(entry.size for entry in regular), shells)
+
+
+def _is_shell(node: Node) -> bool:
+    return node.binary is not None and bool(node.entry.mode & 0o111) and basename(node.entry.path) in _SHELLS
 
 
 def _recall_piece(key: str, store: Store) -> Piece | None:
@@ -259,13 +267,14 @@ def _recall(key: str, store: Store) -> Floor | None:
 def _read(record: Record) -> Floor:
     layer = cast("Mapping[str, str]", record["layer"])
     counts = cast("Mapping[str, int]", record["counts"])
+    shells = cast("list[str]", counts["shells"])
     packages = cast("list[Mapping[str, str]]", record["packages"])
     parts = cast("list[tuple[str, str]]", record["pieces"])
     return Floor(
         name=str(record["name"]),
         layer=Layer(**layer),  # type: ignore[arg-type] # what asdict wrote
         time=cast("int", record["time"]),
-        counts=Counts(**counts),
+        counts=Counts(counts["files"], counts["executables"], counts["size"], tuple(shells)),
         packages=tuple(Package(**package) for package in packages),  # type: ignore[arg-type] # what asdict wrote
         pieces=tuple((owner, key) for owner, key in parts),
     )

@@ -40,6 +40,7 @@ def document(result: Result) -> dict[str, object]:
         "size": {"compressed": image.compressed_size, "unpacked": counts.size},
         "files": counts.files,
         "executables": counts.executables,
+        "shells": list(counts.shells),
         "layers": [
             {
                 "name": name,
@@ -71,7 +72,12 @@ def summary(result: Result) -> str:
     counts = result.app.counts if result.app else result.base.floors[-1].counts
     sizes = f"{text.size(result.image.compressed_size)} compressed, {text.size(counts.size)} unpacked"
     contents = f"{counts.files} files, {counts.executables} executables, {len(result.base.packages)} packages"
-    rows = [(result.name, sizes), ("", f"{contents}, user {result.image.config.user or 'root'}")]
+    shells = ", ".join(counts.shells) or "none"
+    rows = [
+        (result.name, sizes),
+        ("", contents),
+        ("", f"user {result.image.config.user or 'root'}, shell: {shells}"),
+    ]
     return text.columns(rows) + f"built in {result.seconds:.2f} s\n"
 
 
