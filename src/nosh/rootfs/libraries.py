@@ -15,11 +15,11 @@ def cache(tree: Tree, platform: Platform, libc_version: str) -> bytes:
         platform: what it runs on.
         libc_version: version of the package libc6, which the cache names as its maker.
     """
-    directories = (*_configured(platform), *ldcache.system_directories(platform.triplet))
+    directories = (*_configured(tree, platform), *ldcache.system_directories(platform.triplet))
     selection = ldcache.select(_files(tree), directories, architecture=platform.architecture)
-    made = {path for path, _ in selection.links}
-    # A name that no link in the image bears could not be opened.
-    libraries = [library for library in selection.libraries if library.path.removeprefix("/") not in made]
+    # ldconfig would make these links; the image is as it is, so nothing could be opened by these names.
+    absent = {path for path, _ in selection.links if path not in tree}
+    libraries = [library for library in selection.libraries if _resolved(library.path, tree) not in absent]
     if not libraries:
         return b""
     upstream = libc_version.rpartition("-")[0] or libc_version
@@ -27,10 +27,24 @@ def cache(tree: Tree, platform: Platform, libc_version: str) -> bytes:
     return ldcache.write(libraries, generator=generator)
 
 
-def _configured(platform: Platform) -> tuple[str, ...]:
-    # What Debian's libc-bin and libc6 have in ld.so.conf.d, in its order.
+def _configured(tree: Tree, platform: Platform) -> tuple[str, ...]:
+    """Return the folders of Debian's own configuration; without ld.so.conf nothing reads the files beside it."""
+    if ldcache.CONFIGURATION not in tree:
+        return ()
     triplet = platform.triplet
-    return "/usr/local/lib", f"/usr/local/lib/{triplet}", f"/lib/{triplet}", f"/usr/lib/{triplet}"
+    texts = {
+        "etc/ld.so.conf": "include /etc/ld.so.conf.d/*.conf",
+        "etc/ld.so.conf.d/libc.conf": "/usr/local/lib",
+        f"etc/ld.so.conf.d/{triplet}.conf": f"/usr/local/lib/{triplet}\n/lib/{triplet}\n/usr/lib/{triplet}",
+    }
+    return ldcache.configured_directories({path: text for path, text in texts.items() if path in tree})
+
+
+def _resolved(path: str, tree: Tree) -> str:
+    first, _, rest = path.lstrip("/").partition("/")
+    place = tree.get(first)
+    linked = place is not None and place.node.entry.kind is Kind.SYMLINK
+    return f"{place.node.entry.target.strip('/')}/{rest}" if place and linked else path.lstrip("/")
 
 
 def _files(tree: Tree) -> dict[str, Binary | str]:
