@@ -9,9 +9,8 @@ from pathlib import Path
 
 _IMPORTS = "import asyncio, json, os, signal, socket, stat, sys, time, http.server, socketserver, ctypes, pathlib"
 _LIST = f"""{_IMPORTS}
-files = [m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
 import encodings.utf_8, encodings.ascii, encodings.latin_1, encodings.idna
-files += [encodings.utf_8.__file__, encodings.ascii.__file__, encodings.latin_1.__file__, encodings.idna.__file__]
+files = [m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
 print(json.dumps([os.path.realpath(sys.executable), files]))
 """
 

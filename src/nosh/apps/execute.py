@@ -9,12 +9,14 @@ from nosh.apps.plan import Plan
 from nosh.apps.project import File, Project
 from nosh.build import Base
 from nosh.build import level as levels
-from nosh.build.level import Counts, Workshop
+from nosh.build.floor import Counts
+from nosh.build.job import Workshop
 from nosh.oci import edit
 from nosh.oci import piece as pieces
 from nosh.oci.config import History
 from nosh.oci.image import Image
-from nosh.oci.piece import Layer, Member, Press
+from nosh.oci.layer import Layer
+from nosh.oci.piece import Member, Press
 from nosh.rootfs import merge
 from nosh.sources import distributions
 from nosh.sources.source import Source

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nosh.apps.plan import NpmInstall, Plan
 from nosh.apps.project import Project
-from nosh.build import level as levels
-from nosh.build.level import Workshop
+from nosh.build.floor import LAYOUT
+from nosh.build.job import Workshop
 from nosh.oci import piece as pieces
 from nosh.oci.piece import Member, Press
 from nosh.outside import process
@@ -45,7 +45,7 @@ def dependencies(site: Site, press: Press, shop: Workshop) -> Piece:
         raise InputError(f"cannot install the dependencies of {site.project.folder}: it has none")
     names = _inputs(install, site.plan)
     inputs = [digest.of(site.project.path(name).read_bytes()) for name in names if site.project.has(name)]
-    key = f"npm {levels.LAYOUT} {inputs} {site.platform} {site.plan.root} {site.time} {press.compressor.version}"
+    key = f"npm {LAYOUT} {inputs} {site.platform} {site.plan.root} {site.time} {press.compressor.version}"
     known = shop.store.recall("piece", key)
     piece = unpack(known) if known else None
     if piece and shop.store.has(piece.digest, piece.size):

@@ -1,13 +1,12 @@
 """THE PIPELINE: from a recipe to an image, one line a stage. Read this first."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nosh.build import content
-from nosh.build import level as levels
-from nosh.build.content import Connect, Ground, Job
-from nosh.build.level import Floor, Workshop
+from nosh.build import floor as floors
+from nosh.build import job as jobs
+from nosh.build.floor import Floor
+from nosh.build.job import Connect, Ground, Job, Workshop
 from nosh.oci import edit
 from nosh.oci.config import Config, History
 from nosh.oci.image import Image
@@ -25,8 +24,6 @@ class Base:
 
     Attributes:
         jobs: what each level was made from, lowest first; `floors`: what became of it.
-        packages: everything that was put in, in order.
-        provenance: program that did not come from the distribution -> who handed it over.
         created: seconds since 1970: the newest of the inputs, or SOURCE_DATE_EPOCH.
     """
 
@@ -34,9 +31,12 @@ class Base:
     selected: Selected
     jobs: tuple[Job, ...]
     floors: tuple[Floor, ...]
-    packages: tuple[Package, ...]
-    provenance: Mapping[str, str]
     created: int
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """Everything that was put in, in order."""
+        return tuple(package for floor in self.floors for package in floor.packages)
 
 
 def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Workshop) -> Base:
@@ -52,16 +52,25 @@ def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Wor
     source = connect(release, platform)
     chosen = [exact.pick((*one.packages, *one.partial), source.find, source.names) for one in selected.levels]
     libc = next((one.version for packages in chosen for one in packages if one.name == "libc6"), "")
-    jobs = levels.plan(selected, chosen, Ground(source, release, platform, connect, libc), shop.epoch)
-    floors = levels.finish(jobs, shop)
-    created = shop.epoch or max(floor.time for floor in floors)
-    image = _image(selected, platform, floors, created, shop)
-    provenance = {name: origin for job in jobs for name, origin in content.provenance(job, shop.store)}
-    packages = tuple(package for floor in floors for package in floor.packages)
-    return Base(image, selected, jobs, floors, packages, provenance, created)
+    planned = jobs.plan(selected, chosen, Ground(source, release, platform, connect, libc), shop.epoch)
+    finished = _finish(planned, shop)
+    created = shop.epoch or max(floor.time for floor in finished)
+    image = _image(selected, platform, finished, created, shop)
+    return Base(image, selected, planned, finished, created)
 
 
-def _image(selected: Selected, platform: Platform, floors: tuple[Floor, ...], created: int, shop: Workshop) -> Image:
+def _finish(planned: tuple[Job, ...], shop: Workshop) -> tuple[Floor, ...]:
+    keys = floors.keys(planned, shop)
+    known = [floors.recall(key, shop.store) for key in keys]
+    found = tuple(floor for floor in known if floor)
+    if len(found) == len(known):
+        return found
+    from nosh.build import level  # noqa: PLC0415 - what finds everything in the store does not pay for the tools
+
+    return level.finish(planned, keys, known, shop)
+
+
+def _image(selected: Selected, platform: Platform, finished: tuple[Floor, ...], created: int, shop: Workshop) -> Image:
     settings = selected.settings
     time = rfc3339(created)
     config = Config(
@@ -74,10 +83,10 @@ def _image(selected: Selected, platform: Platform, floors: tuple[Floor, ...], cr
         workdir=settings.workdir or "",
         stop_signal=settings.stop_signal or "",
         labels=settings.labels,
-        diff_ids=tuple(floor.layer.diff_id for floor in floors),
-        history=tuple(History(f"nosh build: {floor.name}", rfc3339(floor.time)) for floor in floors),
+        diff_ids=tuple(floor.layer.diff_id for floor in finished),
+        history=tuple(History(f"nosh build: {floor.name}", rfc3339(floor.time)) for floor in finished),
     )
-    layers = tuple(floor.layer.descriptor for floor in floors)
+    layers = tuple(floor.layer.descriptor for floor in finished)
     about = {
         "org.opencontainers.image.title": f"{selected.name}-{selected.release}",
         "org.opencontainers.image.created": time,

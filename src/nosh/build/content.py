@@ -1,69 +1,29 @@
 """What goes into a level, as ingredients: each becomes one piece, found again by its key."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nosh.build.job import Job, Workshop
 from nosh.formats import compression, ldcache, tar
 from nosh.formats.deb import archive as deb
 from nosh.outside.store import Store
-from nosh.resolve import exact
 from nosh.rootfs import accounts, certificates, identity, unpack
 from nosh.rootfs.select import Rules
 from nosh.rootfs.unpack import Member, text_file
-from nosh.sources import distributions, upstream
+from nosh.sources import upstream
 from nosh.sources.distributions import Release
 from nosh.sources.source import Source
 from nosh.values import digest as digests
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import InputError
 from nosh.values.package import Package
-from nosh.values.platform import Platform
 
 if TYPE_CHECKING:
-    from nosh.build.level import Workshop
     from nosh.recipes.recipe import Level, Part, Upstream
 
-Connect = Callable[[Release, Platform], Source]
 Opened = AbstractContextManager[tuple[Iterator[Member], int]]
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What all levels of one image stand on.
-
-    Attributes:
-        connect: gives the source of another release, for single files of it.
-        libc: version of the C library's package in the image, or nothing.
-    """
-
-    source: Source
-    release: Release
-    platform: Platform
-    connect: Connect
-    libc: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """A level with everything that decides its bytes.
-
-    Attributes:
-        packages: the exact packages, in the order of the recipe.
-        parts: single files, with the source and package that each is taken from.
-    """
-
-    level: "Level"
-    packages: tuple[Package, ...]
-    rules: Rules
-    ground: Ground
-    parts: tuple[tuple["Part", Source, Package], ...] = field(default=())
-
-    @property
-    def everything(self) -> tuple[Package, ...]:
-        """All packages of which the level has something."""
-        return (*self.packages, *(package for _, _, package in self.parts))
 
 
 @dataclass(frozen=True)
@@ -87,17 +47,7 @@ class Ingredient:
     free: bool = False
 
 
-def job(level: "Level", packages: tuple[Package, ...], rules: Rules, ground: Ground) -> Job:
-    """Return the job of a level, with the packages that its single files are taken from."""
-    parts = []
-    for part in level.parts:
-        release = distributions.release(part.release) if part.release else ground.release
-        other = ground.connect(release, ground.platform)
-        parts.append((part, other, exact.pick((part.package,), other.find, other.names)[0]))
-    return Job(level, packages, rules, ground, tuple(parts))
-
-
-def ingredients(job: Job, shop: "Workshop") -> tuple[Ingredient, ...]:
+def ingredients(job: Job, shop: Workshop) -> tuple[Ingredient, ...]:
     """Return what a level is made of, in the order of its layer."""
     level = job.level
     own = {file.path for file in level.files} | {link.path for link in level.links}
@@ -165,13 +115,16 @@ def wanted(job: Job, one: "Upstream") -> upstream.Wanted:
     return upstream.Wanted(one.kind, one.name, one.version, digests_)
 
 
-def provenance(job: Job, store: Store) -> Iterator[tuple[str, str]]:
-    """Yield each upstream program of a level, and who handed it over."""
-    for one in job.level.upstream:
-        yield f"{one.name} {one.version}", upstream.origin(store, wanted(job, one))
+def provenance(jobs: Iterable[Job], store: Store) -> dict[str, str]:
+    """Return the programs that are not the distribution's, and who handed each over."""
+    return {
+        f"{one.name} {one.version}": upstream.origin(store, wanted(job, one))
+        for job in jobs
+        for one in job.level.upstream
+    }
 
 
-def _upstream(job: Job, one: "Upstream", shop: "Workshop") -> Ingredient:
+def _upstream(job: Job, one: "Upstream", shop: Workshop) -> Ingredient:
     release = wanted(job, one)
     time = min(one.date, job.rules.epoch) if job.rules.epoch else one.date
 
@@ -188,14 +141,14 @@ def _upstream(job: Job, one: "Upstream", shop: "Workshop") -> Ingredient:
     return Ingredient(f"{one.name} {one.version}", f"{one!r} {release!r}", job.rules, fetch, open_upstream)
 
 
-def _files(one: "Upstream", release: upstream.Wanted, shop: "Workshop", time: int) -> Iterator[Member]:
+def _files(one: "Upstream", release: upstream.Wanted, shop: Workshop, time: int) -> Iterator[Member]:
     for member, path in sorted(one.files.items(), key=lambda item: item[1]):
         place = shop.store.path(release.members[member])
         mode = 0o755 if "/bin/" in f"/{member}" else 0o644
         yield Entry(path, Kind.FILE, mode, mtime=time, size=place.stat().st_size), place
 
 
-def _unpacked(one: "Upstream", release: upstream.Wanted, shop: "Workshop", time: int) -> Iterator[Member]:
+def _unpacked(one: "Upstream", release: upstream.Wanted, shop: Workshop, time: int) -> Iterator[Member]:
     (member, root), *_ = one.files.items()
     with shop.store.open(release.members[member]) as file:
         for entry, body in tar.read(compression.decompress(file)):

@@ -1,113 +1,45 @@
-"""One level of a recipe becomes one layer; what was made once is found again by what went in."""
+"""Making levels: packages become pieces, pieces are laid one over another, each level becomes one layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from posixpath import basename
-from typing import cast
 
 from nosh.build import content
-from nosh.build.content import Ground, Ingredient, Job
-from nosh.formats.compression import Compressor
+from nosh.build import floor as floors
+from nosh.build.content import Ingredient
+from nosh.build.floor import LAYOUT, Counts, Floor
+from nosh.build.job import Job, Workshop
 from nosh.oci import piece as pieces
-from nosh.oci.piece import Layer, Press
-from nosh.outside.http import Web
-from nosh.outside.store import Record, Store
-from nosh.recipes.recipe import Selected
+from nosh.oci.piece import Press
+from nosh.outside.store import Store
 from nosh.rootfs import libraries, merge
 from nosh.rootfs.merge import Merged, Tree
-from nosh.rootfs.select import Rules
-from nosh.sources.toolchain import Tools
-from nosh.values import digest
 from nosh.values.entry import Kind
 from nosh.values.errors import FormatError
-from nosh.values.package import Package
 from nosh.values.piece import Node, Piece, pack, unpack
-from nosh.values.progress import SILENT, Progress
 
-# Raised whenever the same inputs would give other bytes than before, so that no old result is found.
-LAYOUT = 1
 _DOWNLOADS = 6
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "busybox", "toybox", "pwsh"})
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """What building needs besides the recipe.
-
-    Attributes:
-        epoch: no time later than this goes into an image (SOURCE_DATE_EPOCH); 0 for no limit.
-        cores: how many threads work at a time.
-    """
-
-    store: Store
-    web: Web
-    tools: Tools
-    compressor: Compressor
-    progress: Progress = SILENT
-    epoch: int = 0
-    cores: int = 2
+def finish(
+    jobs: Sequence[Job], keys: Sequence[str], known: Sequence[Floor | None], shop: Workshop
+) -> tuple[Floor, ...]:
+    """Make the layers that are not there yet; `known` has those that are."""
+    return _work(jobs, keys, known, shop)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a root file system has; `size` in bytes of file contents, `shells` the paths of command interpreters."""
-
-    files: int
-    executables: int
-    size: int
-    shells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """A finished level.
-
-    Attributes:
-        time: of its newest input, seconds since 1970.
-        counts: of this level and all below it.
-        pieces: owner and key of the record of each piece.
-    """
-
-    name: str
-    layer: Layer
-    time: int
-    counts: Counts
-    packages: tuple[Package, ...]
-    pieces: tuple[tuple[str, str], ...]
-
-
-def plan(selected: Selected, chosen: Sequence[tuple[Package, ...]], ground: Ground, epoch: int) -> tuple[Job, ...]:
-    """Return the jobs of a selected recipe, lowest first; what a level cuts, those above it cut as well."""
-    rules = Rules(merged=ground.release.merged, epoch=epoch)
-    jobs = []
-    for level, packages in zip(selected.levels, chosen, strict=True):
-        rules = replace(rules, cut=rules.cut + level.cut, keep=rules.keep + level.keep)
-        jobs.append(content.job(level, packages, rules, ground))
-    return tuple(jobs)
-
-
-def finish(jobs: Sequence[Job], shop: Workshop) -> tuple[Floor, ...]:
-    """Make the layer of every job, or find it in the store."""
-    keys: list[str] = []
-    for job in jobs:
-        keys.append(_key(job, keys[-1] if keys else "", shop))
-    floors = [_recall(key, shop.store) for key in keys]
-    if all(floors):
-        return tuple(floor for floor in floors if floor)
-    return _work(jobs, keys, floors, shop)[0]
-
-
-def tree(jobs: Sequence[Job], floors: Sequence[Floor], shop: Workshop) -> Tree:
+def tree(jobs: Sequence[Job], done: Sequence[Floor], shop: Workshop) -> Tree:
     """Return what finished levels have by path; what the store has lost of it is made again."""
-    known = _tree_of(floors, shop.store)
+    known = _tree_of(done, shop.store)
     if known is not None:
         return known
-    return _work(jobs, ["" for _ in jobs], floors, shop)[1]
+    return _work(jobs, ["" for _ in jobs], done, shop)[1]
 
 
 def _work(
-    jobs: Sequence[Job], keys: Sequence[str], floors: Sequence[Floor | None], shop: Workshop
+    jobs: Sequence[Job], keys: Sequence[str], known: Sequence[Floor | None], shop: Workshop
 ) -> tuple[tuple[Floor, ...], Tree]:
     with (
         ThreadPoolExecutor(_DOWNLOADS, "fetch") as fetchers,
@@ -119,7 +51,7 @@ def _work(
         files: Tree = {}
         futures: list[Future[Floor]] = []
         try:
-            for job, key, parts, floor in zip(jobs, keys, started, floors, strict=True):
+            for job, key, parts, floor in zip(jobs, keys, started, known, strict=True):
                 files, laid = crew.lay(job, parts, files)
                 futures.append(workers.submit(crew.floor, job, key, laid, floor, files))
             return tuple(future.result() for future in futures), files
@@ -127,12 +59,6 @@ def _work(
             for pool in (fetchers, workers):
                 pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _key(job: Job, below: str, shop: Workshop) -> str:
-    packages = [package.digest for package in job.everything]
-    parts = (LAYOUT, below, job.level, job.ground.release.name, str(job.ground.platform), job.rules, packages)
-    return digest.of_text(repr((*parts, shop.compressor.version)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +148,7 @@ class _Crew:
             packages=job.everything,
             pieces=tuple((ingredient.owner, piece_key) for ingredient, piece_key, _ in laid.parts),
         )
-        self.shop.store.remember("floor", key, asdict(floor))
+        floors.remember(key, floor, self.shop.store)
         return floor
 
 
@@ -253,36 +179,9 @@ def _recall_piece(key: str, store: Store) -> Piece | None:
     return piece if piece and store.has(piece.digest, piece.size) else None
 
 
-def _recall(key: str, store: Store) -> Floor | None:
-    record = store.recall("floor", key)
-    if record is None:
-        return None
-    try:
-        floor = _read(record)
-    except (KeyError, TypeError):
-        return None
-    return floor if store.has(floor.layer.digest, floor.layer.size) else None
-
-
-def _read(record: Record) -> Floor:
-    layer = cast("Mapping[str, str]", record["layer"])
-    counts = cast("Mapping[str, int]", record["counts"])
-    shells = cast("list[str]", counts["shells"])
-    packages = cast("list[Mapping[str, str]]", record["packages"])
-    parts = cast("list[tuple[str, str]]", record["pieces"])
-    return Floor(
-        name=str(record["name"]),
-        layer=Layer(**layer),  # type: ignore[arg-type] # what asdict wrote
-        time=cast("int", record["time"]),
-        counts=Counts(counts["files"], counts["executables"], counts["size"], tuple(shells)),
-        packages=tuple(Package(**package) for package in packages),  # type: ignore[arg-type] # what asdict wrote
-        pieces=tuple((owner, key) for owner, key in parts),
-    )
-
-
-def _tree_of(floors: Sequence[Floor], store: Store) -> Tree | None:
+def _tree_of(done: Sequence[Floor], store: Store) -> Tree | None:
     files: Tree = {}
-    for floor in floors:
+    for floor in done:
         known = [(owner, _recall_piece(key, store)) for owner, key in floor.pieces]
         there = [(owner, piece) for owner, piece in known if piece]
         if len(there) < len(known):

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from nosh.apps.plan import Plan
     from nosh.apps.project import Project
     from nosh.build import Base
-    from nosh.build.content import Connect
-    from nosh.build.level import Workshop
+    from nosh.build.job import Connect, Workshop
     from nosh.cli.context import Context
     from nosh.cli.destination import Destination
     from nosh.oci.image import Image
@@ -183,7 +182,9 @@ def _print(results: "list[Result]", ctx: "Context") -> None:
     from nosh.report import built  # noqa: PLC0415 - start-up time
 
     if ctx.options.format == "json":
-        document, *others = [built.document(result) for result in results]
+        from nosh.build.content import provenance  # noqa: PLC0415 - start-up time
+
+        document, *others = [built.document(one, provenance(one.base.jobs, ctx.store)) for one in results]
         if others:
             document["debug"] = others[0]
         sys.stdout.write(json.dumps(document, indent=2) + "\n")

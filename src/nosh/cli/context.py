@@ -15,7 +15,7 @@ from nosh.outside.store import Store
 from nosh.values.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from nosh.build.level import Workshop
+    from nosh.build.job import Workshop
     from nosh.outside.http import Web
     from nosh.sources.distributions import Release
     from nosh.sources.mirrors import Mirror
@@ -130,7 +130,7 @@ class Context:
 
     def workshop(self, compression: str, progress: "Progress") -> "Workshop":
         """Return what building needs."""
-        from nosh.build.level import Workshop  # noqa: PLC0415 - start-up time
+        from nosh.build.job import Workshop  # noqa: PLC0415 - start-up time
         from nosh.formats.compression import compressor  # noqa: PLC0415 - start-up time
         from nosh.sources.toolchain import Tools  # noqa: PLC0415 - start-up time
 

@@ -3,9 +3,12 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nosh.oci.image import Image
 from nosh.values.errors import UsageError
+
+if TYPE_CHECKING:
+    from nosh.oci.image import Image
 
 _KINDS = ("oci", "oci-archive", "docker-archive")
 
@@ -35,7 +38,7 @@ def parse(text: str) -> Destination:
     return Destination(kind, place)
 
 
-def write(image: Image, name: str, destination: Destination) -> None:
+def write(image: "Image", name: str, destination: Destination) -> None:
     """Write an image there, whole or not at all.
 
     Raises:

@@ -7,8 +7,8 @@ from nosh.oci import config as configuration
 from nosh.oci import manifest as manifests
 from nosh.oci.config import Config, History
 from nosh.oci.image import Image, Open
+from nosh.oci.layer import Layer
 from nosh.oci.manifest import Descriptor, Manifest
-from nosh.oci.piece import Layer
 from nosh.values import digest
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 from nosh.formats import compression, elf, tar
 from nosh.formats.compression import Compressor
 from nosh.oci.image import GZIP, ZSTD
-from nosh.oci.manifest import Descriptor
+from nosh.oci.layer import Layer
 from nosh.outside.store import Store, Writer, guard
 from nosh.values.binary import Binary
 from nosh.values.digest import Digest
@@ -32,22 +32,6 @@ Member = tuple[Entry, Body]
 MEDIA_TYPES = {"gzip": GZIP, "zstd": ZSTD}
 # Compressed members that may wait for their turn: enough to keep the cores busy, few enough to stay small.
 _WAITING = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer in the store; `size` and `tar_size` in bytes, compressed and not."""
-
-    digest: Digest
-    size: int
-    diff_id: Digest
-    tar_size: int
-    media_type: str
-
-    @property
-    def descriptor(self) -> Descriptor:
-        """The layer as a manifest names it."""
-        return Descriptor(self.media_type, self.digest, self.size)
 
 
 @dataclass(frozen=True, slots=True)

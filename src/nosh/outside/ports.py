@@ -1,6 +1,7 @@
 """Ports of this machine: taking them, finding free ones."""
 
 import contextlib
+import os
 import socket
 from dataclasses import dataclass
 
@@ -33,9 +34,9 @@ def listen(port: Port) -> socket.socket:
         return _open(port.address or LOCAL, port.host)
     except OSError as error:
         free = free_port(near=port.host)
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise EngineError(
-            f"cannot use port {port.host}: {reason[:1].lower()}{reason[1:]}",
+            f"cannot use port {port.host}: {reason}",
             hint=f"port {free} is free: -p {free}:{port.inner}",
         ) from error
 

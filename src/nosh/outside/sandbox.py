@@ -104,6 +104,8 @@ def start(launch: Launch, *, output: int | None = None) -> Box:
     Raises:
         EngineError: the program cannot be started, a port is in use, or the machine allows no namespaces.
     """
+    if Path(launch.root).resolve() == Path("/"):
+        raise EngineError("cannot make a sandbox of /: that is this machine, no image")
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(ports.listen(port)) for port in launch.ports]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -15,7 +15,6 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn, TypedDict
 
@@ -79,19 +78,17 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     try:
         _isolate(spec, control)
+        if spec["listeners"]:
+            _start_relay(spec["listeners"], control)
+        # Only now: the relay is no process of the sandbox.
+        _call("unshare", _NEWPID)
         init = os.fork()
     except OSError as error:
         _fail(control, error)
     if init == 0:
-        for descriptor, _ in spec["listeners"]:
-            os.close(descriptor)
         _init(spec, control)
     control.send(f"init {init}".encode())
     control.close()
-    if spec["listeners"] and os.fork() == 0:
-        _relay(spec["listeners"])
-    for descriptor, _ in spec["listeners"]:
-        os.close(descriptor)
     _wait_for(init)
 
 
@@ -102,7 +99,7 @@ def _fail(control: socket.socket, error: OSError | KeyError) -> NoReturn:
 
 
 def _isolate(spec: Spec, control: socket.socket) -> None:
-    _call("unshare", _NEWUSER | _NEWPID | _NEWIPC | _NEWUTS | (0 if spec["host_network"] else _NEWNET))
+    _call("unshare", _NEWUSER | _NEWIPC | _NEWUTS | (0 if spec["host_network"] else _NEWNET))
     # Later than unshare, which forgets it when it changes our rights.
     _die_with_parent()
     control.send(b"map")
@@ -129,6 +126,23 @@ def _loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         # struct ifreq (netdevice(7)): name, then flags IFF_UP | IFF_RUNNING for SIOCSIFFLAGS.
         fcntl.ioctl(link, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
+
+
+def _start_relay(listeners: list[tuple[int, int]], control: socket.socket) -> None:
+    """Have connections carried in; a socket stays in the network in which it was made, so ours listen outside."""
+    if os.fork():
+        for descriptor, _ in listeners:
+            os.close(descriptor)
+        return
+    control.close()
+    _die_with_parent()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    import asyncio  # noqa: PLC0415 - most sandboxes have no ports
+
+    from nosh.outside import relay  # noqa: PLC0415 - most sandboxes have no ports
+
+    asyncio.run(relay.serve([(socket.socket(fileno=descriptor), inner) for descriptor, inner in listeners]))
+    os._exit(0)
 
 
 def _wait_for(child: int) -> NoReturn:
@@ -274,18 +288,6 @@ def _drop_rights(spec: Spec) -> None:
 
 def _last_capability() -> int:
     return int(_text("/proc/sys/kernel/cap_last_cap") or 40)
-
-
-def _relay(listeners: Iterable[tuple[int, int]]) -> NoReturn:
-    """Carry connections from ports outside to ports inside; a socket stays in the network in which it was made."""
-    import asyncio  # noqa: PLC0415 - most sandboxes have no ports
-
-    from nosh.outside import relay  # noqa: PLC0415 - most sandboxes have no ports
-
-    _die_with_parent()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    asyncio.run(relay.serve([(socket.socket(fileno=descriptor), inner) for descriptor, inner in listeners]))
-    os._exit(0)
 
 
 if __name__ == "__main__":

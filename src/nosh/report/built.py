@@ -1,14 +1,18 @@
 """A finished build, and a plan of one, as JSON values and as text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from nosh.apps.execute import App
-from nosh.apps.plan import Plan
-from nosh.build import Base
-from nosh.oci.image import Image
-from nosh.recipes.recipe import Selected
 from nosh.report import text
-from nosh.values.platform import Platform
+
+if TYPE_CHECKING:
+    from nosh.apps.execute import App
+    from nosh.apps.plan import Plan
+    from nosh.build import Base
+    from nosh.oci.image import Image
+    from nosh.recipes.recipe import Selected
+    from nosh.values.platform import Platform
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,13 @@ class Result:
     """A finished image: where it came from, what it is called, how long it took (seconds)."""
 
     name: str
-    image: Image
-    base: Base
-    app: App | None
+    image: "Image"
+    base: "Base"
+    app: "App | None"
     seconds: float
 
 
-def document(result: Result) -> dict[str, object]:
+def document(result: Result, provenance: Mapping[str, str]) -> dict[str, object]:
     """Return what `--format json` prints."""
     base, image = result.base, result.image
     layers = [(floor.name, floor.layer) for floor in base.floors] + list(result.app.layers if result.app else ())
@@ -62,7 +66,7 @@ def document(result: Result) -> dict[str, object]:
             }
             for package in base.packages
         ],
-        "provenance": dict(base.provenance),
+        "provenance": dict(provenance),
         "seconds": round(result.seconds, 3),
     }
 
@@ -81,7 +85,7 @@ def summary(result: Result) -> str:
     return text.columns(rows) + f"built in {result.seconds:.2f} s\n"
 
 
-def base_plan(selected: Selected, platform: Platform) -> dict[str, object]:
+def base_plan(selected: "Selected", platform: "Platform") -> dict[str, object]:
     """Return what would be built of a recipe, as JSON values."""
     return {
         "schema": "nosh/plan/1",
@@ -93,14 +97,14 @@ def base_plan(selected: Selected, platform: Platform) -> dict[str, object]:
     }
 
 
-def base_plan_text(selected: Selected, platform: Platform) -> str:
+def base_plan_text(selected: "Selected", platform: "Platform") -> str:
     """Return what would be built of a recipe, as text."""
     rows = [(level.name, " ".join(level.packages) or "(files of the recipe)") for level in selected.levels]
     head = f"{selected.name} on {selected.release} for {platform}, variant {selected.variant}\n"
     return head + text.columns(rows)
 
 
-def app_plan(plan: Plan, platform: Platform, variant: str) -> dict[str, object]:
+def app_plan(plan: "Plan", platform: "Platform", variant: str) -> dict[str, object]:
     """Return what would be built of an app, as JSON values."""
     install = plan.install
     return {
@@ -125,7 +129,7 @@ def app_plan(plan: Plan, platform: Platform, variant: str) -> dict[str, object]:
     }
 
 
-def app_plan_text(plan: Plan, platform: Platform, variant: str) -> str:
+def app_plan_text(plan: "Plan", platform: "Platform", variant: str) -> str:
     """Return what would be built of an app, as text."""
     rows = [(choice.what, choice.value, f"({choice.why})") for choice in plan.choices]
     if plan.install:
