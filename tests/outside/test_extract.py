@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,15 +138,19 @@ HOSTILE: dict[str, list[Member]] = {
 SMALL = Limits(bytes=1000, entries=50, depth=20)
 
 
-@pytest.mark.parametrize("way", ["extract", "lay"])
+WAYS: dict[str, Callable[[list[Member], Path], None]] = {
+    "extract": lambda members, new: extract.extract(members, new, limits=SMALL),
+    "lay": lambda members, new: extract.lay([members], new, limits=SMALL),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("summary", HOSTILE)
 def test_hostile_archives_leave_nothing(tmp_path: Path, summary: str, way: str) -> None:
     (tmp_path / "outside").write_text("kept")
+    members = HOSTILE[summary]
     with pytest.raises(FormatError):
-        if way == "extract":
-            extract.extract(HOSTILE[summary], tmp_path / "new", limits=SMALL)
-        else:
-            extract.lay([HOSTILE[summary]], tmp_path / "new", limits=SMALL)
+        WAYS[way](members, tmp_path / "new")
     assert tree(tmp_path) == {"outside": "file 0644 kept"}
     assert (tmp_path / "outside").stat().st_nlink == 1
     assert not Path("/tmp/escaped").exists()
@@ -228,7 +232,10 @@ LAYERS: dict[str, tuple[list[list[Member]], dict[str, str]]] = {
         [[file("a", "x")], [hardlink("b", "a")]],
         {"a": "file 0644 x", "b": "file 0644 x"},
     ),
-    "a whiteout of a file": ([[file("d/a"), file("d/b")], [file("d/.wh.a")]], {"d": "folder 0755", "d/b": "file 0644 "}),
+    "a whiteout of a file": (
+        [[file("d/a"), file("d/b")], [file("d/.wh.a")]],
+        {"d": "folder 0755", "d/b": "file 0644 "},
+    ),
     "a whiteout of a folder": ([[file("d/a/b")], [file("d/.wh.a")]], {"d": "folder 0755"}),
     "a whiteout of a link removes the link only": (
         [[file("t", "kept"), symlink("a", "t")], [file(".wh.a")]],

@@ -56,7 +56,9 @@ def test_a_missing_program_is_named() -> None:
 
 def test_a_slow_program_is_killed_with_its_children(tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    code = f"import subprocess, sys; c = subprocess.Popen({SLEEP!r}); open({str(note)!r}, 'w').write(str(c.pid)); c.wait()"
+    code = (
+        f"import subprocess, sys; c = subprocess.Popen({SLEEP!r}); open({str(note)!r}, 'w').write(str(c.pid)); c.wait()"
+    )
     began = time.monotonic()
     with pytest.raises(ProcessError, match="within 1 seconds"):
         process.run((PYTHON, "-c", code), timeout=1)

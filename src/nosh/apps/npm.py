@@ -12,6 +12,7 @@ from nosh.build.job import Workshop
 from nosh.oci import piece as pieces
 from nosh.oci.piece import Member, Press
 from nosh.outside import process
+from nosh.sources import toolchain
 from nosh.values import digest
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import Error, InputError
@@ -72,7 +73,7 @@ def _install(site: Site, install: NpmInstall, names: tuple[str, ...], shop: Work
         if site.project.has(name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(site.project.path(name), folder / name)
-    npm = shop.tools.npm()
+    npm = toolchain.npm(shop.tools)
     platform = site.platform
     argv = (
         *npm.argv, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",

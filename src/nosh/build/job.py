@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nosh.outside.http import Web
     from nosh.outside.store import Store
     from nosh.recipes.recipe import Level, Part, Selected
-    from nosh.sources.toolchain import Tools
+    from nosh.sources.tools import Tools
 
 Connect = Callable[[Release, Platform], Source]
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nosh.values.progress import Progress
 
 APT = Path("/etc/apt")
+# The same for every terminal, so that the help can be compared with the reference.
+_WIDTH = 100
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +39,7 @@ def parser(verb: str, about: str, example: str) -> argparse.ArgumentParser:
         prog=f"nosh {verb}",
         description=about,
         epilog=f"example: {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_WIDTH),
         allow_abbrev=False,
     )
     common = result.add_argument_group("everywhere")
@@ -132,7 +134,7 @@ class Context:
         """Return what building needs."""
         from nosh.build.job import Workshop  # noqa: PLC0415 - start-up time
         from nosh.formats.compression import compressor  # noqa: PLC0415 - start-up time
-        from nosh.sources.toolchain import Tools  # noqa: PLC0415 - start-up time
+        from nosh.sources.tools import Tools  # noqa: PLC0415 - start-up time
 
         tools = Tools(self.environment, self.store, offline=getattr(self.options, "offline", False))
         return Workshop(

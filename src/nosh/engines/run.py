@@ -142,4 +142,5 @@ def stop(candidates: Sequence[Engine], container: str) -> str:
             asked.append(engine.name)
             if engine.stop(container):
                 return engine.name
-    raise NotFoundError(f"cannot stop {container}: {' and '.join(asked) or 'no engine'} runs none of that name")
+    where = f"no {' or '.join(asked)} container" if asked else "no engine works, so none"
+    raise NotFoundError(f"cannot stop {container}: {where} of that name runs")

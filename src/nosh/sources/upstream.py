@@ -11,6 +11,7 @@ from nosh.outside import process
 from nosh.outside.http import Web
 from nosh.outside.store import Store
 from nosh.sources import toolchain
+from nosh.sources.tools import Tools
 from nosh.values.digest import Digest
 from nosh.values.entry import Kind
 from nosh.values.errors import Error, NetworkError, VerificationError
@@ -32,9 +33,7 @@ class Wanted:
     members: Mapping[str, Digest]
 
 
-def fetch(
-    wanted: Wanted, platform: Platform, *, web: Web, store: Store, tools: toolchain.Tools, progress: Progress
-) -> None:
+def fetch(wanted: Wanted, platform: Platform, *, web: Web, store: Store, tools: Tools, progress: Progress) -> None:
     """Bring the members into the store.
 
     Raises:
@@ -61,7 +60,7 @@ def _origin_key(wanted: Wanted) -> str:
     return " ".join(sorted(wanted.members.values()))
 
 
-def _from_anybody(wanted: Wanted, platform: Platform, web: Web, store: Store, tools: toolchain.Tools) -> str:
+def _from_anybody(wanted: Wanted, platform: Platform, web: Web, store: Store, tools: Tools) -> str:
     if wanted.kind == "npm-package":
         return _npm_package(wanted, wanted.name, store, tools, whole=True)
     try:
@@ -81,8 +80,8 @@ def _release(wanted: Wanted, platform: Platform, web: Web, store: Store) -> str:
     return "nodejs.org"
 
 
-def _npm_package(wanted: Wanted, package: str, store: Store, tools: toolchain.Tools, *, whole: bool) -> str:
-    npm = tools.npm()
+def _npm_package(wanted: Wanted, package: str, store: Store, tools: Tools, *, whole: bool) -> str:
+    npm = toolchain.npm(tools)
     with store.workspace() as folder:
         argv = (*npm.argv, "pack", "--json", "--silent", "--ignore-scripts", f"{package}@{wanted.version}")
         try:
