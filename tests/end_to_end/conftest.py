@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -26,7 +27,10 @@ class Finished:
         return document
 
 
-Nosh = Callable[..., Finished]
+class Nosh(Protocol):
+    """Runs the program with some words; keywords are variables of its environment."""
+
+    def __call__(self, *words: str, cwd: Path = ROOT, **more: str) -> Finished: ...
 
 
 def start(words: tuple[str, ...], environment: Mapping[str, str], *, cwd: Path = ROOT) -> Finished:

@@ -65,7 +65,9 @@ def test_user_folder_environment_and_arguments_are_the_images(
 
 
 def test_the_order_goes_before_the_image(engine: Engine, image: Image, capfd: pytest.CaptureFixture[str]) -> None:
-    order = replace(order_of(image, "tell", "a b"), env={"TWO": "other $X 'y'"}, user="7:other", read_only=True)
+    order = replace(
+        order_of(image, "tell", "a b"), env={"TWO": "other $X 'y'", "PATH": "/none"}, user="7:other", read_only=True
+    )
     found = told(engine, order, capfd)
     assert found["ids"] == [7, 7]
     assert found["argv"] == ["tell", "a b"]

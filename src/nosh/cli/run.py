@@ -34,11 +34,12 @@ def main(argv: list[str]) -> int:
     end = argv.index("--") if "--" in argv else len(argv)
     options = parser.parse_args(argv[:end])
     ctx = context.context(options)
+    published = tuple(engines.port(text) for text in options.publish)
     order = Order(
         image=images.read(ctx.images, options.image),
         name=images.full_name(options.image),
         container=options.name,
-        ports=tuple(engines.port(text) for text in options.publish),
+        ports=published,
         env=dict(context.pair(text, "-e") for text in options.env),
         args=tuple(argv[end + 1 :]),
         network=options.network,

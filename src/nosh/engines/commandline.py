@@ -41,16 +41,9 @@ class CommandLine:
             return Skipped(error.message.partition(": ")[2] or error.message, error.hint)
         return Available(done.strip())
 
-    def _call(
-        self,
-        *words: str,
-        env: Mapping[str, str] | None = None,
-        feed: Callable[[process.Write], object] | None = None,
-        timeout: float = 300,
-    ) -> str:
+    def _call(self, *words: str, feed: Callable[[process.Write], object] | None = None, timeout: float = 300) -> str:
         try:
-            everything = {**self.environment, **(env or {})}
-            done = process.run((self.name, *words), env=everything, feed=feed, timeout=timeout)
+            done = process.run((self.name, *words), env=self.environment, feed=feed, timeout=timeout)
         except ProcessError as error:
             raise EngineError(f"cannot use {self.title}: {error.message}", hint=self._hint(error.message)) from error
         return done.stdout.decode("utf-8", "replace")
@@ -88,25 +81,28 @@ class CommandLine:
         for port in order.ports:
             address = f"[{port.address}]:" if ":" in port.address else f"{port.address}:" if port.address else ""
             words += ["--publish", f"{address}{port.host}:{port.inner}"]
-        for key in order.env:
-            # By name only: the value travels in the environment, which other users cannot read.
-            words += ["--env", key]
+        for key, value in order.env.items():
+            words += ["--env", f"{key}={value}"]
         words += ["--network", order.network] if order.network else []
         words += ["--user", order.user] if order.user else []
-        return [*words, "--read-only"] if order.read_only else words
+        return [*words, *self._read_only()] if order.read_only else words
+
+    def _read_only(self) -> list[str]:
+        # Podman would add folders of memory that Docker does not.
+        return ["--read-only", "--read-only-tmpfs=false"] if self.name == "podman" else ["--read-only"]
 
     def run(self, order: Order) -> int:
         """Run a container in the foreground and return its exit code."""
         loaded = self.load(order.image, order.name)
         seen = ["--interactive", "--tty"] if os.isatty(0) and os.isatty(1) else ["--interactive"]
         words = [self.name, "run", "--rm", *seen, *self._words(order), loaded, *order.args]
-        return process.attached(words, env={**self.environment, **order.env})
+        return process.attached(words, env=self.environment)
 
     def start(self, order: Order) -> str:
         """Start a container in the background and return its name."""
         loaded = self.load(order.image, order.name)
         try:
-            made = self._call("run", "--detach", *self._words(order), loaded, *order.args, env=order.env)
+            made = self._call("run", "--detach", *self._words(order), loaded, *order.args)
         except EngineError:
             self._tidy(order.container)
             raise

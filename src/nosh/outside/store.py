@@ -266,14 +266,15 @@ def _translate(verb: str, path: Path, error: OSError) -> StoreError:
     hints = {
         errno.ENOSPC: "free some space, run `nosh store prune`, or use another folder with --store DIR",
         errno.EDQUOT: "the quota is used up: run `nosh store prune` or use another folder with --store DIR",
-        errno.EACCES: "use a folder you may write to with --store DIR",
-        errno.EPERM: "use a folder you may write to with --store DIR",
         errno.EROFS: "the file system is read-only: use another folder with --store DIR",
         errno.ENOENT: "run `nosh store verify --repair`, then build again",
     }
     reason = error.strerror or str(error)
     where = error.filename or path
-    return StoreError(f"cannot {verb} {where}: {reason[:1].lower()}{reason[1:]}", hint=hints.get(error.errno or 0, ""))
+    return StoreError(
+        f"cannot {verb} {where}: {reason[:1].lower()}{reason[1:]}",
+        hint=hints.get(error.errno or 0, "use a folder that you may write to, with --store DIR"),
+    )
 
 
 def full(path: Path, reason: str) -> StoreError:

@@ -51,8 +51,9 @@ def parse(place: str, text: str) -> tuple["Table", Mistakes]:
         )
         if match and match["line"]:
             raise InputError(f"{place}:{match['line']}:{match['column']}: {match['why']}") from error
-        last = max(1, len(text.splitlines()))
-        raise InputError(f"{place}:{last}:1: {match['why'] if match else error} (at the end)") from error
+        lines = text.splitlines() or [""]
+        why = match["why"] if match else error
+        raise InputError(f"{place}:{len(lines)}:{len(lines[-1]) + 1}: {why} (at the end)") from error
     mistakes = Mistakes(place, text)
     return Table(data, (), mistakes), mistakes
 

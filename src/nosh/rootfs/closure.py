@@ -110,7 +110,9 @@ def _program(path: str, binary: Binary, image: _Image) -> Iterator[Missing]:
         offered = found.verdef
         lacking = [version for version in wanted.get(library, ()) if version not in offered]
         if lacking and offered:
-            newest = max(offered, key=_version)
+            family = lacking[0].partition("_")[0]
+            numbered = (one for one in offered if re.fullmatch(rf"{re.escape(family)}_[0-9.]+", one))
+            newest = max(numbered, key=_version, default="none")
             yield Missing(
                 path,
                 library,
@@ -131,4 +133,4 @@ def _library(name: str, program: str, binary: Binary, image: _Image) -> Binary |
 
 
 def _version(text: str) -> tuple[tuple[int, ...], str]:
-    return tuple(int(part) for part in re.findall(r"\d+", text)), text
+    return tuple(int(part) for part in re.findall(r"(?<=[_.])\d+", text)), text

@@ -10,4 +10,4 @@ def hint(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"one of {', '.join(names)}" if len(names) <= 24 else ""
+    return f"one of {', '.join(names)}" if 0 < len(names) <= 24 else ""
