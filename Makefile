@@ -20,7 +20,7 @@ setup: .venv/run.ready
 dev: .venv/dev.ready
 
 .venv/bin/python:
-	@$(PYTHON) scripts/venv .venv
+	@$(PYTHON) scripts/make_venv.py .venv
 
 .venv/run.ready: requirements/run.txt pyproject.toml | .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/run.txt
@@ -32,10 +32,10 @@ dev: .venv/dev.ready
 	@touch $@
 
 demo: setup
-	@$(BIN)/python scripts/demo
+	@$(BIN)/python scripts/demo.py
 
 demo-full: setup
-	@$(BIN)/python scripts/demo --full
+	@$(BIN)/python scripts/demo.py --full
 
 test: dev
 	@scripts/test
@@ -44,7 +44,7 @@ test-all: dev
 	@scripts/test --all
 
 bench: dev
-	@$(BIN)/python benchmarks/run
+	@$(BIN)/python benchmarks/run.py
 
 lock: dev
 	@scripts/lock

@@ -90,8 +90,12 @@ def run(launch: Launch) -> int:
     Raises:
         EngineError: the program cannot be started, a port is in use, or the machine allows no namespaces.
     """
-    box = start(launch)
-    return wait(box, launch.stop_signal, grace=GRACE)
+    # The program may be up and a user may end it before we listen: `wait` does.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        return wait(start(launch), launch.stop_signal, grace=GRACE)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def start(launch: Launch, *, output: int | None = None) -> Box:

@@ -9,11 +9,32 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import TypedDict
 
 ROOT = Path(__file__).resolve().parent.parent
 NOSH = str(Path(sys.executable).parent / "nosh")
 APP = "examples/node-express"
 NAME = "demo-node-express"
+
+
+class Size(TypedDict):
+    """Bytes of all layers."""
+
+    compressed: int
+    unpacked: int
+
+
+class Built(TypedDict):
+    """What `nosh build --format json` says, as far as the demo shows it."""
+
+    digest: str
+    size: Size
+    files: int
+    executables: int
+    packages: list[dict[str, str]]
+    shells: list[str]
+    user: str
+    seconds: float
 
 
 def main() -> None:
@@ -27,29 +48,28 @@ def main() -> None:
         subprocess.run([NOSH, "stop", "--quiet", NAME], check=True)
     for path, answer in answers.items():
         print(f"  {address}{path} answers {answer}")
-    others = [nosh_json("build", APP, "--tag", f"{NAME}-{base}", "--base", f"{base}-nodejs22") for base in bases(full)]
+    names = ["slim", "full"] if full else ["slim"]
+    others = [nosh_json("build", APP, "--tag", f"{NAME}-{name}", "--base", f"{name}-nodejs22") for name in names]
     print()
-    print(table(build, others, bases(full)))
-    print(f"digest {build['digest']}\nall of it took {time.monotonic() - started:.0f} s; see it again: nosh run {NAME} -p 3000:3000")
+    print(table(build, others, names))
+    print(f"digest {build['digest']}")
+    print(f"all of it took {time.monotonic() - started:.0f} s; see it again: nosh run {NAME} -p 3000:3000")
 
 
-def bases(full: bool) -> list[str]:
-    return ["slim", "full"] if full else ["slim"]
-
-
-def nosh_json(*words: str) -> dict:
+def nosh_json(*words: str) -> Built:
     print("$ nosh", *words, flush=True)
-    done = subprocess.run([NOSH, *words, "--format", "json"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([NOSH, *words, "--format", "json"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)
-    return json.loads(done.stdout)
+    built: Built = json.loads(done.stdout)
+    return built
 
 
 def run() -> str:
     port = free_port()
     words = ["run", NAME, "-d", "--name", NAME, "-p", f"{port}:3000", "--wait-http", "/health"]
     print("$ nosh", *words, flush=True)
-    done = subprocess.run([NOSH, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([NOSH, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)
     return done.stdout.strip()
@@ -59,7 +79,7 @@ def free_port() -> int:
     for port in (3000, 0):
         try:
             with socket.create_server(("127.0.0.1", port)) as server:
-                return server.getsockname()[1]
+                return int(server.getsockname()[1])
         except OSError:
             continue
     sys.exit("no port is free")
@@ -67,14 +87,15 @@ def free_port() -> int:
 
 def fetch(address: str) -> str:
     with urllib.request.urlopen(address, timeout=5) as response:
-        return response.read().decode()
+        return str(response.read(), "utf-8")
 
 
-def table(ours: dict, others: list[dict], names: list[str]) -> str:
+def table(ours: Built, others: list[Built], names: list[str]) -> str:
     rows = [
         ("compressed", *(megabytes(one["size"]["compressed"]) for one in (ours, *others))),
         ("unpacked", *(megabytes(one["size"]["unpacked"]) for one in (ours, *others))),
-        *((what, *(str(one[what]) for one in (ours, *others))) for what in ("files", "executables")),
+        ("files", *(str(one["files"]) for one in (ours, *others))),
+        ("executables", *(str(one["executables"]) for one in (ours, *others))),
         ("packages", *(str(len(one["packages"])) for one in (ours, *others))),
         ("shell", *(", ".join(one["shells"]) or "none" for one in (ours, *others))),
         ("user", *(one["user"] for one in (ours, *others))),
@@ -91,10 +112,10 @@ def with_percentages(row: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def less(what: str, ours: str, other: str) -> str:
-    numbers = [re.match(r"[0-9.]+", text) for text in (ours, other)]
-    if not all(numbers) or what in {"user", "build time"}:
+    numbers = re.findall(r"^[0-9.]+", f"{ours}\n{other}", re.MULTILINE)
+    if len(numbers) < len((ours, other)) or what in {"user", "build time"}:
         return ""
-    mine, theirs = (float(number[0]) for number in numbers)
+    mine, theirs = map(float, numbers)
     return f"-{100 * (1 - mine / theirs):.0f} %" if theirs else ""
 
 
@@ -103,8 +124,8 @@ def megabytes(size: int) -> str:
 
 
 def columns(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join("  " + "  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 if __name__ == "__main__":

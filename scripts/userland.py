@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Print the packages of a traditional userland for a recipe: what apt itself would install, without running it.
 
-usage: scripts/userland RELEASE slim|full    (on Debian, with apt; the release's lists are fetched into a temporary folder)
+usage: scripts/userland.py RELEASE slim|full    (on Debian; apt fetches the release's lists into a temporary folder)
 """
 
 import re
@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from nosh.sources import aptconf, distributions, mirrors
 
 SLIM = ("?essential", "apt", "ca-certificates", "tzdata")
 FULL = (
@@ -48,8 +50,6 @@ def configure(folder: Path, release: str) -> list[str]:
 
 
 def sources(release: str) -> str:
-    from nosh.sources import aptconf, distributions, mirrors
-
     mirror = mirrors.candidates(aptconf.sources(Path("/etc/apt")), now=0)[0]
     chosen = distributions.release(release)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
