@@ -587,6 +587,7 @@ def test_names_stay_in_their_folder(stage: Stage, name: str) -> None:
 def test_stop_kills_what_does_not_listen(stage: Stage) -> None:
     before = ours(stage)
     with detached(stage, "deaf", DEAF, {}) as stop:
+        assert process.wait_for(lambda: "ready" in (stage.state / "deaf.log").read_text(), 5)
         began = time.monotonic()
         assert stop(0.5).returncode == 0
         assert 0.5 <= time.monotonic() - began < 5

@@ -16,7 +16,7 @@ from nosh.sources import toolchain
 from nosh.values import digest
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import Error, InputError
-from nosh.values.piece import Piece, pack, unpack
+from nosh.values.piece import Piece
 from nosh.values.platform import Platform
 
 # npm's note to itself in node_modules: it names registries, so it would differ from machine to machine.
@@ -47,16 +47,15 @@ def dependencies(site: Site, press: Press, shop: Workshop) -> Piece:
     names = _inputs(install, site.plan)
     inputs = [digest.of(site.project.path(name).read_bytes()) for name in names if site.project.has(name)]
     key = f"npm {LAYOUT} {inputs} {site.platform} {site.plan.root} {site.time} {press.compressor.version}"
-    known = shop.store.recall("piece", key)
-    piece = unpack(known) if known else None
-    if piece and shop.store.has(piece.digest, piece.size):
-        return piece
+    known = pieces.recall(key, shop.store)
+    if known:
+        return known
     step = f"npm ci ({install.packages} packages)"
     shop.progress.begin(step, 0)
     with shop.store.workspace() as folder:
         _install(site, install, names, shop, folder)
         piece = pieces.make(press, _members(folder, site), time=site.time)
-    shop.store.remember("piece", key, pack(piece))
+    pieces.remember(key, piece, shop.store)
     shop.progress.end(step, f"{len(piece.nodes)} files")
     return piece
 

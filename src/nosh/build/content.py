@@ -23,6 +23,9 @@ from nosh.values.package import Package
 if TYPE_CHECKING:
     from nosh.recipes.recipe import Level, Part, Upstream
 
+# What comes from upstream is the runtime itself: larger than any of its packages.
+_UPSTREAM_SIZE = 1 << 30
+
 Opened = AbstractContextManager[tuple[Iterator[Member], int]]
 
 
@@ -37,6 +40,7 @@ class Ingredient:
         fetch: brings what it needs into the store; may take long.
         open: gives its members and the time it was made, with given rules.
         free: whether it may bring paths again that are there.
+        size: bytes of its input, as far as they are known.
     """
 
     owner: str
@@ -45,6 +49,7 @@ class Ingredient:
     fetch: Callable[[], object]
     open: Callable[[Rules], Opened]
     free: bool = False
+    size: int = 0
 
 
 def ingredients(job: Job, shop: Workshop) -> tuple[Ingredient, ...]:
@@ -72,7 +77,10 @@ def _package(job: Job, package: Package, rules: Rules) -> Ingredient:
             archive = deb.read(file)
             yield unpack.members(package.name, archive, rules), archive.time
 
-    return Ingredient(package.name, package.digest, rules, lambda: job.ground.source.fetch(package), open_package)
+    def fetch() -> None:
+        job.ground.source.fetch(package)
+
+    return Ingredient(package.name, package.digest, rules, fetch, open_package, size=package.size)
 
 
 def _part(job: Job, part: "Part", source: Source, package: Package) -> Ingredient:
@@ -138,7 +146,8 @@ def _upstream(job: Job, one: "Upstream", shop: Workshop) -> Ingredient:
             release, job.ground.platform, web=shop.web, store=shop.store, tools=shop.tools, progress=shop.progress
         )
 
-    return Ingredient(f"{one.name} {one.version}", f"{one!r} {release!r}", job.rules, fetch, open_upstream)
+    key = f"{one!r} {release!r}"
+    return Ingredient(f"{one.name} {one.version}", key, job.rules, fetch, open_upstream, size=_UPSTREAM_SIZE)
 
 
 def _files(one: "Upstream", release: upstream.Wanted, shop: Workshop, time: int) -> Iterator[Member]:

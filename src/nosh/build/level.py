@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from posixpath import basename
+from typing import TypeVar
 
 from nosh.build import content
 from nosh.build import floor as floors
@@ -17,7 +18,9 @@ from nosh.rootfs import libraries, merge
 from nosh.rootfs.merge import Merged, Tree
 from nosh.values.entry import Kind
 from nosh.values.errors import FormatError
-from nosh.values.piece import Node, Piece, pack, unpack
+from nosh.values.piece import Node, Piece
+
+T = TypeVar("T")
 
 _DOWNLOADS = 6
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "busybox", "toybox", "pwsh"})
@@ -47,7 +50,7 @@ def _work(
         ThreadPoolExecutor(shop.cores, "compress") as compressors,
     ):
         crew = _Crew(shop, Press(shop.store, shop.compressor, compressors), fetchers, workers)
-        started = [crew.start(content.ingredients(job, shop)) for job in jobs]
+        started = crew.start([content.ingredients(job, shop) for job in jobs])
         files: Tree = {}
         futures: list[Future[Floor]] = []
         try:
@@ -63,11 +66,16 @@ def _work(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """An ingredient that has become, or is becoming, a piece."""
+    """An ingredient that is fetched, and then becomes a piece."""
 
     ingredient: Ingredient
     key: str
-    piece: Future[Piece]
+    fetched: Future[Future[Piece]]
+
+    @property
+    def piece(self) -> Piece:
+        """The piece, once it is made."""
+        return self.fetched.result().result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +93,36 @@ class _Crew:
     fetchers: ThreadPoolExecutor
     workers: ThreadPoolExecutor
 
-    def start(self, ingredients: Sequence[Ingredient]) -> list[_Part]:
-        """Start making the pieces that the store does not have."""
-        return [self._start(ingredient) for ingredient in ingredients]
+    def start(self, levels: Sequence[Sequence[Ingredient]]) -> list[list[_Part]]:
+        """Start making the pieces of all levels that the store does not have, the largest first."""
+        ordered = sorted((one for level in levels for one in level), key=lambda one: -one.size)
+        parts = {one: self._start(one) for one in ordered}
+        return [[parts[one] for one in level] for level in levels]
 
     def _start(self, ingredient: Ingredient) -> _Part:
         key = f"{LAYOUT} {ingredient.key} {ingredient.rules!r} {self.shop.compressor.version}"
-        known = _recall_piece(key, self.shop.store)
-        future: Future[Piece]
-        if known:
-            future = Future()
-            future.set_result(known)
-        else:
-            fetched = self.fetchers.submit(ingredient.fetch)
-            future = self.workers.submit(self._make, ingredient, key, fetched)
-        return _Part(ingredient, key, future)
+        known = pieces.recall(key, self.shop.store)
+        if not known:
+            return _Part(ingredient, key, self.fetchers.submit(self._fetch, ingredient, key))
+        return _Part(ingredient, key, _done(_done(known)))
 
-    def _make(self, ingredient: Ingredient, key: str, fetched: "Future[object]") -> Piece:
-        fetched.result()
+    def _fetch(self, ingredient: Ingredient, key: str) -> Future[Piece]:
+        ingredient.fetch()
+        return self.workers.submit(self._make, ingredient, key)
+
+    def _make(self, ingredient: Ingredient, key: str) -> Piece:
         try:
             with ingredient.open(ingredient.rules) as (members, time):
                 piece = pieces.make(self.press, members, time=time)
         except FormatError as error:
             raise FormatError(f"cannot unpack {ingredient.owner}: {error.message}", hint=error.hint) from error
-        self.shop.store.remember("piece", key, pack(piece))
+        pieces.remember(key, piece, self.shop.store)
         self.shop.progress.advance("packages", 1)
         return piece
 
     def lay(self, job: Job, parts: Sequence[_Part], below: Tree) -> tuple[Tree, _Laid]:
         """Lay the pieces of a level over what is below it, and add what is made of them all."""
-        done = [(part.ingredient, part.key, part.piece.result()) for part in parts]
+        done = [(part.ingredient, part.key, part.piece) for part in parts]
         merged = _lay(done, below)
         if merged.duplicates:
             done = [self._without(entry, merged) for entry in done]
@@ -122,7 +130,7 @@ class _Crew:
         cache = libraries.cache(merged.tree, job.ground.platform, job.ground.libc)
         if cache and cache != libraries.cache(below, job.ground.platform, job.ground.libc):
             part = self._start(content.library_cache(job, cache))
-            done.append((part.ingredient, part.key, part.piece.result()))
+            done.append((part.ingredient, part.key, part.piece))
             merged = _lay(done, below)
         return merged.tree, _Laid(merged, tuple(done))
 
@@ -133,7 +141,7 @@ class _Crew:
             return entry
         rules = replace(ingredient.rules, exclude=tuple(sorted({*ingredient.rules.exclude, *again})))
         part = self._start(replace(ingredient, rules=rules))
-        return part.ingredient, part.key, part.piece.result()
+        return part.ingredient, part.key, part.piece
 
     def floor(self, job: Job, key: str, laid: _Laid, known: Floor | None, files: Tree) -> Floor:
         """Put a level's pieces together as its layer."""
@@ -150,6 +158,12 @@ class _Crew:
         )
         floors.remember(key, floor, self.shop.store)
         return floor
+
+
+def _done(result: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(result)
+    return future
 
 
 def _lay(done: Sequence[tuple[Ingredient, str, Piece]], below: Tree) -> Merged:
@@ -170,19 +184,10 @@ def _is_shell(node: Node) -> bool:
     return node.binary is not None and bool(node.entry.mode & 0o111) and basename(node.entry.path) in _SHELLS
 
 
-def _recall_piece(key: str, store: Store) -> Piece | None:
-    record = store.recall("piece", key)
-    try:
-        piece = unpack(record) if record else None
-    except FormatError:
-        return None
-    return piece if piece and store.has(piece.digest, piece.size) else None
-
-
 def _tree_of(done: Sequence[Floor], store: Store) -> Tree | None:
     files: Tree = {}
     for floor in done:
-        known = [(owner, _recall_piece(key, store)) for owner, key in floor.pieces]
+        known = [(owner, pieces.recall(key, store)) for owner, key in floor.pieces]
         there = [(owner, piece) for owner, piece in known if piece]
         if len(there) < len(known):
             return None

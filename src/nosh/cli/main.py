@@ -25,7 +25,11 @@ def console() -> None:
     """Run the program and end the process with its code."""
     # Collecting while modules are imported finds nothing and costs a tenth of a warm build.
     gc.set_threshold(100_000)
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written and closed: what Python would do now is to take every object apart.
+    os._exit(code)
 
 
 def main(argv: Sequence[str]) -> int:

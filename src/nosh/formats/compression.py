@@ -36,6 +36,7 @@ class Compressor:
         format: ``gzip`` or ``zstd``.
         member: bytes of input to each member.
         compress: makes one whole member from bytes.
+        expand: gives back the bytes of a member, of which there are at most that many.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Compressor:
     format: str
     member: int
     compress: Callable[[bytes | bytearray | memoryview], bytes]
+    expand: Callable[[bytes, int], bytes | bytearray]
 
 
 def compressor(name: str) -> Compressor:
@@ -63,7 +65,9 @@ def _libdeflate(level: int) -> Callable[[str], Compressor]:
         import deflate  # noqa: PLC0415 - a warm build compresses nothing
 
         version = f"libdeflate {deflate.__version__} level {level}"
-        return Compressor(name, version, "gzip", 4 << 20, lambda data: bytes(deflate.gzip_compress(data, level)))
+        return Compressor(
+            name, version, "gzip", 4 << 20, lambda data: bytes(deflate.gzip_compress(data, level)), _expand_gzip
+        )
 
     return make
 
@@ -74,7 +78,16 @@ def _isal(name: str) -> Compressor:
     def compress(data: bytes | bytearray | memoryview) -> bytes:
         return bytes(igzip.compress(data, 2, mtime=0))
 
-    return Compressor(name, f"isa-l {ISAL_VERSION} level 2", "gzip", 1 << 20, compress)
+    return Compressor(name, f"isa-l {ISAL_VERSION} level 2", "gzip", 1 << 20, compress, _expand_gzip)
+
+
+def _expand_gzip(data: bytes, size: int) -> bytes | bytearray:
+    import deflate  # noqa: PLC0415 - a warm build expands nothing
+
+    try:
+        return deflate.gzip_decompress(data, size)
+    except ValueError as error:
+        raise FormatError(f"cannot decompress: {error}") from error
 
 
 def _zstd(name: str) -> Compressor:
@@ -83,7 +96,13 @@ def _zstd(name: str) -> Compressor:
     def compress(data: bytes | bytearray | memoryview) -> bytes:
         return bytes(zstd.compress(data, 9))
 
-    return Compressor(name, f"zstd {zstd.zstd_version} level 9", "zstd", 4 << 20, compress)
+    def expand(data: bytes, size: int) -> bytes:
+        try:
+            return bytes(zstd.ZstdDecompressor().decompress(data, size))
+        except zstd.ZstdError as error:
+            raise FormatError(f"cannot decompress: {error}") from error
+
+    return Compressor(name, f"zstd {zstd.zstd_version} level 9", "zstd", 4 << 20, compress, expand)
 
 
 _COMPRESSORS: dict[str, Callable[[str], Compressor]] = {

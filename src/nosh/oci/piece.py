@@ -5,14 +5,14 @@ import logging
 import mmap
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TypeVar
 
-from nosh.formats import compression, elf, tar
+from nosh.formats import elf, tar
 from nosh.formats.compression import Compressor
 from nosh.oci.image import GZIP, ZSTD
 from nosh.oci.layer import Layer
@@ -21,7 +21,9 @@ from nosh.values.binary import Binary
 from nosh.values.digest import Digest
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import FormatError, VerificationError
-from nosh.values.piece import Node, Piece
+from nosh.values.piece import Node, Piece, pack, unpack
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,8 @@ Body = Iterable[bytes | memoryview] | Path
 Member = tuple[Entry, Body]
 
 MEDIA_TYPES = {"gzip": GZIP, "zstd": ZSTD}
-# Compressed members that may wait for their turn: enough to keep the cores busy, few enough to stay small.
-_WAITING = 3
+# Bytes of members that may wait for their turn: enough to keep the cores busy, few enough to stay small.
+_WAITING = 12 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +44,53 @@ class Press:
     compressor: Compressor
     cores: Executor
 
+    @property
+    def ahead(self) -> int:
+        """How many members may wait for their turn."""
+        return _WAITING // self.compressor.member
+
 
 class _Out:
     """Uncompressed bytes in, compressed members of a fixed size out, in order."""
 
     def __init__(self, press: Press, writer: Writer) -> None:
         self._press, self._writer = press, writer
-        self._buffer = bytearray()
+        self._parts: list[memoryview] = []
+        self._room = press.compressor.member
         self._waiting: deque[Future[bytes]] = deque()
         self.total = 0
+        self.members: list[int] = []
 
     def write(self, data: bytes | memoryview) -> None:
+        """Take bytes, which must not change afterwards."""
         self.total += len(data)
-        self._buffer += data
-        member = self._press.compressor.member
-        while len(self._buffer) >= member:
-            self._send(bytes(memoryview(self._buffer)[:member]))
-            del self._buffer[:member]
+        left = memoryview(data)
+        while len(left) >= self._room:
+            self._parts.append(left[: self._room])
+            left = left[self._room :]
+            self._send()
+        if left:
+            self._parts.append(left)
+            self._room -= len(left)
 
     def finish(self) -> None:
-        if self._buffer:
-            self._send(bytes(self._buffer))
-            self._buffer.clear()
+        if self._parts:
+            self._send()
         while self._waiting:
-            self._writer.write(self._waiting.popleft().result())
+            self._take()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self) -> None:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        self._room = self._press.compressor.member
         self._waiting.append(self._press.cores.submit(self._press.compressor.compress, data))
-        while len(self._waiting) > _WAITING:
-            self._writer.write(self._waiting.popleft().result())
+        while len(self._waiting) > self._press.ahead:
+            self._take()
+
+    def _take(self) -> None:
+        data = self._waiting.popleft().result()
+        self.members.append(len(data))
+        self._writer.write(data)
 
 
 def make(press: Press, members: Iterable[Member], *, time: int) -> Piece:
@@ -92,7 +112,7 @@ def make(press: Press, members: Iterable[Member], *, time: int) -> Piece:
         out.finish()
         size = writer.size
         digest = writer.commit()
-    return Piece(digest, size, out.total, time, tuple(nodes), tuple(directories))
+    return Piece(digest, size, out.total, time, tuple(out.members), tuple(nodes), tuple(directories))
 
 
 def _node(out: _Out, entry: Entry, body: Body) -> Node:
@@ -148,6 +168,21 @@ def _binary(entry: Entry, data: bytes | memoryview) -> Binary | None:
         return None
 
 
+def recall(key: str, store: Store) -> Piece | None:
+    """Return the piece that was made from the same before, if the store still has it."""
+    record = store.recall("piece", key)
+    try:
+        piece = unpack(record) if record else None
+    except FormatError:
+        return None
+    return piece if piece and store.has(piece.digest, piece.size) else None
+
+
+def remember(key: str, piece: Piece, store: Store) -> None:
+    """Keep a piece for whoever asks for the same again."""
+    store.remember("piece", key, pack(piece))
+
+
 def assemble(press: Press, directories: Sequence[Entry], pieces: Sequence[Piece]) -> Layer:
     """Put directories and pieces together as one layer in the store.
 
@@ -179,12 +214,20 @@ def _end(compressor: Compressor) -> bytes:
 
 def _append(press: Press, piece: Piece, writer: Writer, found: "hashlib._Hash") -> int:
     seen = hashlib.sha256()
-    total = 0
-    with press.store.open(piece.digest) as file:
-        tee = _Tee(file, writer, seen)
-        for chunk in compression.decompress(cast("BinaryIO", tee)):
-            found.update(chunk)
-            total += len(chunk)
+    try:
+        with press.store.open(piece.digest) as file, ThreadPoolExecutor(1, "hash") as hasher:
+
+            def member(size: int) -> Future[int]:
+                data = file.read(size)
+                expanded = press.cores.submit(press.compressor.expand, data, press.compressor.member)
+                hashed = hasher.submit(_hash, found, expanded)
+                seen.update(data)
+                writer.write(data)
+                return hashed
+
+            total = sum(_in_order(map(member, piece.members), press.ahead))
+    except FormatError:
+        total = -1
     if "sha256:" + seen.hexdigest() != piece.digest or total != piece.tar_size:
         raise VerificationError(
             f"cannot use the piece {piece.digest}: it has changed on disk",
@@ -193,14 +236,18 @@ def _append(press: Press, piece: Piece, writer: Writer, found: "hashlib._Hash") 
     return total
 
 
-class _Tee:
-    """A file whose bytes go into a layer while they are read."""
+def _hash(found: "hashlib._Hash", expanded: Future[bytes | bytearray]) -> int:
+    data = expanded.result()
+    found.update(data)
+    return len(data)
 
-    def __init__(self, file: BinaryIO, writer: Writer, seen: "hashlib._Hash") -> None:
-        self._file, self._writer, self._seen = file, writer, seen
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._seen.update(data)
-        self._writer.write(data)
-        return data
+def _in_order(futures: Iterable[Future[T]], ahead: int) -> Iterator[T]:
+    """Yield results in order, while up to `ahead` more of them are being made."""
+    waiting: deque[Future[T]] = deque()
+    for future in futures:
+        waiting.append(future)
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    for future in waiting:
+        yield future.result()

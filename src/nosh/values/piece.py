@@ -34,6 +34,7 @@ class Piece:
         size: compressed bytes.
         tar_size: uncompressed bytes.
         time: when its content was made, in seconds since 1970.
+        members: bytes of each compressed member, in order.
         directories: the directories that belong to it, which the layer writes.
     """
 
@@ -41,6 +42,7 @@ class Piece:
     size: int
     tar_size: int
     time: int
+    members: tuple[int, ...]
     nodes: tuple[Node, ...]
     directories: tuple[Entry, ...]
 
@@ -52,6 +54,7 @@ def pack(piece: Piece) -> dict[str, object]:
         "size": piece.size,
         "tar_size": piece.tar_size,
         "time": piece.time,
+        "members": piece.members,
         "nodes": [
             [*_pack_entry(node.entry), node.digest, binaries.pack(node.binary) if node.binary else None]
             for node in piece.nodes
@@ -83,6 +86,7 @@ def unpack(document: Mapping[str, object]) -> Piece:
             size=cast("int", document["size"]),
             tar_size=cast("int", document["tar_size"]),
             time=cast("int", document["time"]),
+            members=tuple(cast("list[int]", document["members"])),
             nodes=tuple(
                 Node(_unpack_entry(row[:8]), str(row[8]), binaries.unpack(row[9]) if row[9] else None) for row in nodes
             ),
