@@ -307,8 +307,8 @@ def test_signals_reach_the_program_as_its_stop_signal(stage: Stage, sent: signal
         assert child.stdout
         assert child.stdout.readline() == "ready\n"
         child.send_signal(sent)
-        assert child.stdout.read() == f"got {stop.name}\n"
-        assert child.wait(10) == 3
+        out, err = child.communicate(timeout=10)
+        assert (out, child.returncode) == (f"got {stop.name}\n", 3), err
 
 
 def test_default_actions_hold(stage: Stage) -> None:
