@@ -1,14 +1,12 @@
 """THE PIPELINE: from a recipe to an image, one line a stage. Read this first."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from nosh.build import finished
 from nosh.build import floor as floors
 from nosh.build import job as jobs
 from nosh.build.floor import Floor
 from nosh.build.job import Connect, Ground, Job, Workshop
-from nosh.oci import edit
-from nosh.oci.config import Config, History
 from nosh.oci.image import Image
 from nosh.recipes.recipe import Selected
 from nosh.resolve import exact
@@ -53,13 +51,13 @@ def build(selected: Selected, platform: Platform, *, connect: Connect, shop: Wor
     chosen = [exact.pick((*one.packages, *one.partial), source.find, source.names) for one in selected.levels]
     libc = next((one.version for packages in chosen for one in packages if one.name == "libc6"), "")
     planned = jobs.plan(selected, chosen, Ground(source, release, platform, connect, libc), shop.epoch)
-    finished = _finish(planned, shop)
-    created = shop.epoch or max(floor.time for floor in finished)
-    image = _image(selected, platform, finished, created, shop)
-    return Base(image, selected, planned, finished, created)
+    done = _floors(planned, shop)
+    created = shop.epoch or max(floor.time for floor in done)
+    image = finished.image(selected, platform, done, created, shop.store.open)
+    return Base(image, selected, planned, done, created)
 
 
-def _finish(planned: tuple[Job, ...], shop: Workshop) -> tuple[Floor, ...]:
+def _floors(planned: tuple[Job, ...], shop: Workshop) -> tuple[Floor, ...]:
     keys = floors.keys(planned, shop)
     known = [floors.recall(key, shop.store) for key in keys]
     found = tuple(floor for floor in known if floor)
@@ -68,34 +66,3 @@ def _finish(planned: tuple[Job, ...], shop: Workshop) -> tuple[Floor, ...]:
     from nosh.build import level  # noqa: PLC0415 - what finds everything in the store does not pay for the tools
 
     return level.finish(planned, keys, known, shop)
-
-
-def _image(selected: Selected, platform: Platform, finished: tuple[Floor, ...], created: int, shop: Workshop) -> Image:
-    settings = selected.settings
-    time = rfc3339(created)
-    config = Config(
-        platform=platform,
-        created=time,
-        user=settings.user or "",
-        env=tuple(settings.env.items()),
-        entrypoint=settings.entrypoint or (),
-        cmd=settings.cmd or (),
-        workdir=settings.workdir or "",
-        stop_signal=settings.stop_signal or "",
-        labels=settings.labels,
-        diff_ids=tuple(floor.layer.diff_id for floor in finished),
-        history=tuple(History(f"nosh build: {floor.name}", rfc3339(floor.time)) for floor in finished),
-    )
-    layers = tuple(floor.layer.descriptor for floor in finished)
-    about = {
-        "org.opencontainers.image.title": f"{selected.name}-{selected.release}",
-        "org.opencontainers.image.created": time,
-    }
-    if selected.summary:
-        about["org.opencontainers.image.description"] = selected.summary
-    return edit.annotate(edit.compose(config, layers, {}, shop.store.open), about)
-
-
-def rfc3339(time: int) -> str:
-    """Return seconds since 1970 as an RFC 3339 time."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

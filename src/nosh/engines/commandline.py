@@ -49,9 +49,12 @@ class CommandLine:
         return done.stdout.decode("utf-8", "replace")
 
     def _hint(self, message: str) -> str:
-        if "permission denied" in message.lower():
+        said = message.lower()
+        if "permission denied while trying to connect" in said:
             return "your user may not talk to the daemon: join its group, or use --engine sandbox"
-        if "daemon" in message.lower() or "connect" in message.lower():
+        if "runtime" in said or "oci" in said or "runc" in said or "crun" in said:
+            return f"{self.title} cannot start containers on this machine: mend it, or use --engine sandbox"
+        if "daemon" in said or "connect" in said:
             return "start the daemon, set DOCKER_HOST, or use --engine sandbox"
         return ""
 
