@@ -133,3 +133,38 @@ def test_source_date_epoch_is_the_latest_time_in_the_image(nosh: Nosh, tmp_path:
     image = layout.read(tmp_path / "image")
     assert image.config.created == "2020-09-13T12:26:40Z"
     assert max(entry.mtime for entry in files(image).values()) <= 1600000000
+
+
+def test_a_layer_for_each_package_has_the_same_files(nosh: Nosh, tmp_path: Path) -> None:
+    usual = build(nosh, tmp_path, "base")
+    other_folder = tmp_path / "other"
+    other_folder.mkdir()
+    other = build(nosh, other_folder, "base", "--layers", "package")
+    assert files(other) == files(usual)
+    assert len(usual.layers) == 2
+    assert [entry.created_by for entry in other.config.history][-2:] == [
+        "nosh build: base: zlib1g",
+        "nosh build: base: ld.so.cache",
+    ]
+    assert validate.check(other) == ()
+
+
+def test_a_base_gets_labels_and_its_debug_variant(nosh: Nosh, tmp_path: Path) -> None:
+    done = nosh(
+        "build", "static", "-t", "mine", "--with-debug", "--label", "a=b", "--revision", "1", "--format", "json"
+    )
+    assert done.code == 0, done.err
+    debug = done.json["debug"]
+    assert isinstance(debug, dict)
+    assert (done.json["name"], debug["name"]) == ("mine:latest", "mine:latest-debug")
+    image = build(nosh, tmp_path, "nodejs22", "--label", "a=b", "--revision", "1")
+    assert image.config.labels["a"] == "b"
+    assert image.config.labels["org.opencontainers.image.revision"] == "1"
+    assert image.config.labels["org.opencontainers.image.version"].startswith("22.")
+
+
+def test_what_is_for_apps_is_refused_with_a_base(nosh: Nosh) -> None:
+    for words in (("--base", "cc"), ("--allow-secret", ".env")):
+        done = nosh("build", "static", *words)
+        assert done.code == 2
+        assert f"cannot use {words[0]} with static" in done.err

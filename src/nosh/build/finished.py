@@ -28,10 +28,12 @@ def image(selected: Selected, platform: Platform, floors: Iterable[Floor], creat
         workdir=settings.workdir or "",
         stop_signal=settings.stop_signal or "",
         labels=settings.labels,
-        diff_ids=tuple(floor.layer.diff_id for floor in floors),
-        history=tuple(History(f"nosh build: {floor.name}", _rfc3339(floor.time)) for floor in floors),
+        diff_ids=tuple(layer.diff_id for floor in floors for _, layer in floor.layers),
+        history=tuple(
+            History(f"nosh build: {name}", _rfc3339(floor.time)) for floor in floors for name, _ in floor.layers
+        ),
     )
-    layers = tuple(floor.layer.descriptor for floor in floors)
+    layers = tuple(layer.descriptor for floor in floors for _, layer in floor.layers)
     return edit.annotate(edit.compose(config, layers, {}, open_), _about(selected, time))
 
 

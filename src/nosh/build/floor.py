@@ -29,13 +29,14 @@ class Floor:
     """A finished level.
 
     Attributes:
+        layers: name and layer, lowest first; one that is named as the level, or one for each of its pieces.
         time: of its newest input, seconds since 1970.
         counts: of this level and all below it.
         pieces: owner and key of the record of each piece.
     """
 
     name: str
-    layer: Layer
+    layers: tuple[tuple[str, Layer], ...]
     time: int
     counts: Counts
     packages: tuple[Package, ...]
@@ -53,7 +54,7 @@ def keys(jobs: Sequence[Job], shop: Workshop) -> tuple[str, ...]:
 def _key(job: Job, below: str, shop: Workshop) -> str:
     packages = [package.digest for package in job.everything]
     parts = (LAYOUT, below, job.level, job.ground.release.name, str(job.ground.platform), job.rules, packages)
-    return digest.of_text(repr((*parts, shop.compressor.version)))
+    return digest.of_text(repr((*parts, shop.compressor.version, shop.layers)))
 
 
 def recall(key: str, store: Store) -> Floor | None:
@@ -65,18 +66,18 @@ def recall(key: str, store: Store) -> Floor | None:
         floor = _read(record)
     except (KeyError, TypeError):
         return None
-    return floor if store.has(floor.layer.digest, floor.layer.size) else None
+    return floor if all(store.has(layer.digest, layer.size) for _, layer in floor.layers) else None
 
 
 def _read(record: Record) -> Floor:
-    layer = cast("Mapping[str, str]", record["layer"])
+    layers = cast("list[tuple[str, Mapping[str, str]]]", record["layers"])
     counts = cast("Mapping[str, int]", record["counts"])
     shells = cast("list[str]", counts["shells"])
     packages = cast("list[Mapping[str, str]]", record["packages"])
     parts = cast("list[tuple[str, str]]", record["pieces"])
     return Floor(
         name=str(record["name"]),
-        layer=Layer(**layer),  # type: ignore[arg-type] # what asdict wrote
+        layers=tuple((name, Layer(**layer)) for name, layer in layers),  # type: ignore[arg-type] # what asdict wrote
         time=cast("int", record["time"]),
         counts=Counts(counts["files"], counts["executables"], counts["size"], tuple(shells)),
         packages=tuple(Package(**package) for package in packages),  # type: ignore[arg-type] # what asdict wrote

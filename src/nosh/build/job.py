@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nosh.recipes.recipe import Level, Part, Selected
     from nosh.sources.tools import Tools
 
+LAYERS = ("level", "package")
+
 Connect = Callable[[Release, Platform], Source]
 
 
@@ -32,6 +34,7 @@ class Workshop:
 
     Attributes:
         epoch: no time later than this goes into an image (SOURCE_DATE_EPOCH); 0 for no limit.
+        layers: ``level`` puts a level's pieces together as one layer, ``package`` makes each a layer of its own.
         cores: how many threads work at a time.
     """
 
@@ -41,6 +44,7 @@ class Workshop:
     compressor: "Compressor"
     progress: Progress = SILENT
     epoch: int = 0
+    layers: str = LAYERS[0]
     cores: int = 2
 
 

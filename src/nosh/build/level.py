@@ -1,6 +1,6 @@
 """Making levels: packages become pieces, pieces are laid one over another, each level becomes one layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from posixpath import basename
@@ -12,6 +12,7 @@ from nosh.build.content import Ingredient
 from nosh.build.floor import LAYOUT, Counts, Floor
 from nosh.build.job import Job, Workshop
 from nosh.oci import piece as pieces
+from nosh.oci.layer import Layer
 from nosh.oci.piece import Press
 from nosh.outside.store import Store
 from nosh.rootfs import libraries, merge
@@ -80,6 +81,7 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
+    below: Tree
     merged: Merged
     parts: tuple[tuple[Ingredient, str, Piece], ...]
 
@@ -132,7 +134,7 @@ class _Crew:
             part = self._start(content.library_cache(job, cache))
             done.append((part.ingredient, part.key, part.piece))
             merged = _lay(done, below)
-        return merged.tree, _Laid(merged, tuple(done))
+        return merged.tree, _Laid(below, merged, tuple(done))
 
     def _without(self, entry: tuple[Ingredient, str, Piece], merged: Merged) -> tuple[Ingredient, str, Piece]:
         ingredient = entry[0]
@@ -144,13 +146,12 @@ class _Crew:
         return part.ingredient, part.key, part.piece
 
     def floor(self, job: Job, key: str, laid: _Laid, known: Floor | None, files: Tree) -> Floor:
-        """Put a level's pieces together as its layer."""
+        """Put a level's pieces together as its layers."""
         if known:
             return known
-        layer = pieces.assemble(self.press, laid.merged.directories, [piece for _, _, piece in laid.parts])
         floor = Floor(
             name=job.level.name,
-            layer=layer,
+            layers=tuple(self._layers(job, laid)),
             time=max(piece.time for _, _, piece in laid.parts),
             counts=count(files),
             packages=job.everything,
@@ -158,6 +159,19 @@ class _Crew:
         )
         floors.remember(key, floor, self.shop.store)
         return floor
+
+    def _layers(self, job: Job, laid: _Laid) -> Iterator[tuple[str, Layer]]:
+        if self.shop.layers == "level":
+            parts = [piece for _, _, piece in laid.parts]
+            yield job.level.name, pieces.assemble(self.press, laid.merged.directories, parts)
+            return
+        tree = laid.below
+        for part in laid.parts:
+            merged = _lay([part], tree)
+            tree = merged.tree
+            if merged.directories or part[2].nodes:
+                name = f"{job.level.name}: {part[0].owner}"
+                yield name, pieces.assemble(self.press, merged.directories, [part[2]])
 
 
 def _done(result: T) -> Future[T]:

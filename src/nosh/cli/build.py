@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nosh.build.job import LAYERS
 from nosh.cli import context, destination, thing
-from nosh.oci import images
+from nosh.oci import edit, images
 from nosh.outside import clock
 from nosh.recipes import catalogue, load
 from nosh.values import platform as platforms
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> int:
     platform = platforms.parse(options.platform or platforms.host())
     destinations = tuple(destination.parse(text) for text in options.output)
     with ctx.progress as progress:
-        shop = ctx.workshop(options.compression, progress)
+        shop = ctx.workshop(progress)
         order = _Order(ctx, shop, ctx.connect(progress), platform, variant, destinations)
         results = _app(order, target.project) if target.project else _base(order, target)
     if results:
@@ -63,12 +64,13 @@ def _options(argv: list[str]) -> argparse.Namespace:
     add("--load", metavar="ENGINE", nargs="?", const="auto", choices=engines, help="hand it to Docker or Podman")
     add("--platform", metavar="OS/ARCH", help="default: this machine's")
     add("--variant", choices=load.VARIANTS, help="default: nonroot")
-    add("--with-debug", action="store_true", help="build the debug variant of the app beside it")
+    add("--with-debug", action="store_true", help="build the debug variant beside it")
     compressions = ("gzip", "fast", "small", "zstd")
     add("--compression", choices=compressions, default="gzip", help="of layers (default: gzip)")
+    add("--layers", choices=LAYERS, default=LAYERS[0], help="one for each level of the recipe, or for each package")
     add("--base", metavar="NAME", help="base image of an app, over what was detected")
-    add("--label", metavar="KEY=VALUE", action="append", default=[], help="label and annotation of an app")
-    add("--revision", metavar="REV", help="source revision of an app, for its labels")
+    add("--label", metavar="KEY=VALUE", action="append", default=[], help="label and annotation of the image")
+    add("--revision", metavar="REV", help="revision of the source, for the labels")
     add("--allow-secret", metavar="PATH", action="append", default=[], help="put this file in though it looks secret")
     add("--plan", action="store_true", help="print what would be done, and stop")
     context.sourcing(parser)
@@ -90,20 +92,43 @@ class _Order:
 
 
 def _base(order: _Order, target: thing.Thing) -> "list[Result]":
-    from nosh.report import built  # noqa: PLC0415 - start-up time
+    options = order.options
+    for word, given in (("--base", options.base), ("--allow-secret", options.allow_secret)):
+        if given:
+            raise UsageError(f"cannot use {word} with {target.name}: it is a base image", hint="it is for apps")
+    selected = _select(target, order.variant)
+    if options.plan:
+        from nosh.report import built  # noqa: PLC0415 - start-up time
 
-    if target.recipe is None:
-        raise AssertionError("a thing is a project or a recipe")
-    started = clock.elapsed()
-    selected = load.select(target.recipe, catalogue.find, release=target.release, variant=order.variant)
-    if order.options.plan:
         text = partial(built.base_plan_text, selected, order.platform)
         _show(text, partial(built.base_plan, selected, order.platform), order.ctx)
         return []
+    wanted = [(selected, options.tag or f"{target.name}:{order.variant}")]
+    if options.with_debug and order.variant != "debug":
+        wanted.append(
+            (
+                _select(target, "debug"),
+                f"{images.full_name(options.tag)}-debug" if options.tag else f"{target.name}:debug",
+            )
+        )
+    return [_finished(order, one, images.full_name(name)) for one, name in wanted]
+
+
+def _select(target: thing.Thing, variant: str) -> "Selected":
+    if target.recipe is None:
+        raise AssertionError("a thing is a project or a recipe")
+    return load.select(target.recipe, catalogue.find, release=target.release, variant=variant)
+
+
+def _finished(order: _Order, selected: "Selected", name: str) -> "Result":
+    from nosh.report import built  # noqa: PLC0415 - start-up time
+
+    started = clock.elapsed()
     base = _build(order, selected)
-    name = images.full_name(order.options.tag or f"{target.name}:{order.variant}")
-    _keep(order, name, base.image)
-    return [built.Result(name, base.image, base, None, clock.elapsed() - started)]
+    labels = _labels(order.options)
+    image = edit.annotate(base.image, labels) if labels else base.image
+    _keep(order, name, image)
+    return built.Result(name, image, base, None, clock.elapsed() - started)
 
 
 def _build(order: _Order, selected: "Selected") -> "Base":
@@ -131,17 +156,21 @@ def _app(order: _Order, project: "Project") -> "list[Result]":
     return results
 
 
-def _with_options(project: "Project", options: argparse.Namespace) -> "Project":
-    from dataclasses import replace  # noqa: PLC0415 - start-up time
-
+def _labels(options: argparse.Namespace) -> dict[str, str]:
     labels = dict(context.pair(text, "--label") for text in options.label)
     if options.revision:
         labels["org.opencontainers.image.revision"] = options.revision
+    return labels
+
+
+def _with_options(project: "Project", options: argparse.Namespace) -> "Project":
+    from dataclasses import replace  # noqa: PLC0415 - start-up time
+
     wishes = project.wishes
     wishes = replace(
         wishes,
         base=options.base or wishes.base,
-        labels={**wishes.labels, **labels},
+        labels={**wishes.labels, **_labels(options)},
         allow=(*wishes.allow, *(path.removeprefix("./") for path in options.allow_secret)),
     )
     return replace(project, wishes=wishes)
@@ -156,7 +185,7 @@ def _variant(order: _Order, project: "Project", plan: "Plan", variant: str, name
     target = thing.read(plan.base)
     if target.recipe is None:
         raise UsageError(f"cannot use base {plan.base!r}: it is an app", hint="name a recipe or a catalogue name")
-    selected = load.select(target.recipe, catalogue.find, release=target.release, variant=variant)
+    selected = _select(target, variant)
     base = _build(order, selected)
     source = order.connect(distributions.release(selected.release), order.platform)
     app = execute(plan, project, base, source, order.shop)

@@ -130,15 +130,16 @@ class Context:
             )
         )
 
-    def workshop(self, compression: str, progress: "Progress") -> "Workshop":
+    def workshop(self, progress: "Progress") -> "Workshop":
         """Return what building needs."""
         from nosh.build.job import Workshop  # noqa: PLC0415 - start-up time
         from nosh.formats.compression import compressor  # noqa: PLC0415 - start-up time
         from nosh.sources.tools import Tools  # noqa: PLC0415 - start-up time
 
-        tools = Tools(self.environment, self.store, offline=getattr(self.options, "offline", False))
+        options = self.options
+        tools = Tools(self.environment, self.store, offline=options.offline)
         return Workshop(
-            self.store, self.web, tools, compressor(compression), progress, self._epoch(),
+            self.store, self.web, tools, compressor(options.compression), progress, self._epoch(), options.layers,
             cores=len(os.sched_getaffinity(0)),
         )  # fmt: skip
 

