@@ -24,6 +24,7 @@ from nosh.values.piece import Node, Piece
 T = TypeVar("T")
 
 _DOWNLOADS = 6
+_STEP = "packages"
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "busybox", "toybox", "pwsh"})
 
 
@@ -51,13 +52,15 @@ def _work(
         ThreadPoolExecutor(shop.cores, "compress") as compressors,
     ):
         crew = _Crew(shop, Press(shop.store, shop.compressor, compressors), fetchers, workers)
-        started = crew.start([content.ingredients(job, shop) for job in jobs])
         files: Tree = {}
         futures: list[Future[Floor]] = []
         try:
+            started, news = crew.start(jobs)
             for job, key, parts, floor in zip(jobs, keys, started, known, strict=True):
                 files, laid = crew.lay(job, parts, files)
                 futures.append(workers.submit(crew.floor, job, key, laid, floor, files))
+            if news:
+                shop.progress.end(_STEP, news)
             return tuple(future.result() for future in futures), files
         except BaseException:
             for pool in (fetchers, workers):
@@ -95,18 +98,32 @@ class _Crew:
     fetchers: ThreadPoolExecutor
     workers: ThreadPoolExecutor
 
-    def start(self, levels: Sequence[Sequence[Ingredient]]) -> list[list[_Part]]:
-        """Start making the pieces of all levels that the store does not have, the largest first."""
+    def start(self, jobs: Sequence[Job]) -> tuple[list[list[_Part]], str]:
+        """Start making the pieces of all levels that the store does not have, the largest first.
+
+        Also returns what is to be said once they are there: nothing if no package is among them.
+        """
+        levels = [content.ingredients(job, self.shop) for job in jobs]
         ordered = sorted((one for level in levels for one in level), key=lambda one: -one.size)
-        parts = {one: self._start(one) for one in ordered}
-        return [[parts[one] for one in level] for level in levels]
+        found = [(one, *self._recall(one)) for one in ordered]
+        missing = [one.owner for one, _, piece in found if piece is None]
+        news = _news(jobs, missing)
+        if news:
+            self.shop.progress.begin(_STEP, len(missing))
+        parts = {one: self._part(one, key, piece) for one, key, piece in found}
+        return [[parts[one] for one in level] for level in levels], news
 
     def _start(self, ingredient: Ingredient) -> _Part:
+        return self._part(ingredient, *self._recall(ingredient))
+
+    def _recall(self, ingredient: Ingredient) -> tuple[str, Piece | None]:
         key = f"{LAYOUT} {ingredient.key} {ingredient.rules!r} {self.shop.compressor.version}"
-        known = pieces.recall(key, self.shop.store)
-        if not known:
-            return _Part(ingredient, key, self.fetchers.submit(self._fetch, ingredient, key))
-        return _Part(ingredient, key, _done(_done(known)))
+        return key, pieces.recall(key, self.shop.store)
+
+    def _part(self, ingredient: Ingredient, key: str, known: Piece | None) -> _Part:
+        if known:
+            return _Part(ingredient, key, _done(_done(known)))
+        return _Part(ingredient, key, self.fetchers.submit(self._fetch, ingredient, key))
 
     def _fetch(self, ingredient: Ingredient, key: str) -> Future[Piece]:
         ingredient.fetch()
@@ -119,7 +136,7 @@ class _Crew:
         except FormatError as error:
             raise FormatError(f"cannot unpack {ingredient.owner}: {error.message}", hint=error.hint) from error
         pieces.remember(key, piece, self.shop.store)
-        self.shop.progress.advance("packages", 1)
+        self.shop.progress.advance(_STEP, 1)
         return piece
 
     def lay(self, job: Job, parts: Sequence[_Part], below: Tree) -> tuple[Tree, _Laid]:
@@ -172,6 +189,12 @@ class _Crew:
             if merged.directories or part[2].nodes:
                 name = f"{job.level.name}: {part[0].owner}"
                 yield name, pieces.assemble(self.press, merged.directories, [part[2]])
+
+
+def _news(jobs: Sequence[Job], made: Sequence[str]) -> str:
+    sizes = {package.name: package.size for job in jobs for package in job.everything if package.name in made}
+    count = "1 package" if len(sizes) == 1 else f"{len(sizes)} packages"
+    return f"{count}, {sum(sizes.values()) / 1e6:.1f} MB downloaded or read" if sizes else ""
 
 
 def _done(result: T) -> Future[T]:

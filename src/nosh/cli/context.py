@@ -3,9 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,39 +28,97 @@ APT = Path("/etc/apt")
 _WIDTH = 100
 
 
-class _Parser(argparse.ArgumentParser):
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help that is the same on every version of Python: each has its own idea of usage lines and of ``-t, --tag``."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34, width=_WIDTH)
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None = None,
+    ) -> None:
+        """Add the usage line: the things of the verb, and that there are options."""
+        things = [self._thing(action) for action in actions if not action.option_strings]
+        super().add_usage(usage or " ".join([self._prog, *things, "[options]"]), (), groups, prefix)
+
+    def _thing(self, action: argparse.Action) -> str:
+        name = self._metavar_formatter(action, action.dest.upper())(1)[0]
+        return f"{name} …" if action.nargs == "+" else name
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings:
+            return super()._format_action_invocation(action)
+        words = ", ".join(action.option_strings)
+        return words if action.nargs == 0 else f"{words} {self._format_args(action, action.dest.upper())}"
+
+
+class _Brief(argparse.Action):
+    """Print the help without what other verbs have as well."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        for action in parser.shared if isinstance(parser, Parser) else ():
+            action.help = argparse.SUPPRESS
+        parser.print_help()
+        parser.exit()
+
+
+class Parser(argparse.ArgumentParser):
+    """A verb's parser; `shared` are the options that other verbs have as well, which ``-h`` leaves out."""
+
+    def __init__(self, verb: str, about: str, example: str) -> None:
+        super().__init__(
+            prog=f"nosh {verb}",
+            description=about,
+            epilog=f"example: {example}",
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        # Of Python 3.14 on, help has colours; ours is text.
+        self.color = False
+        self.shared: list[argparse.Action] = []
+        self.add_argument("-h", action=_Brief, nargs=0, help="show this verb's own options")
+        self.add_argument("--help", action="help", help="show all options")
+
     def error(self, message: str) -> "None":  # type: ignore[override] # it never returns
+        """Refuse the command line.
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError(f"cannot read the command line: {message}", hint=f"see {self.prog} --help")
 
 
-def parser(verb: str, about: str, example: str) -> argparse.ArgumentParser:
+def parser(verb: str, about: str, example: str) -> Parser:
     """Return a parser with the options that every verb has."""
-    result = _Parser(
-        prog=f"nosh {verb}",
-        description=about,
-        epilog=f"example: {example}",
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_WIDTH),
-        allow_abbrev=False,
-    )
-    common = result.add_argument_group("everywhere")
-    common.add_argument("--store", metavar="DIR", help="keep packages and images below DIR (NOSH_STORE)")
-    common.add_argument("--config", metavar="FILE", help="settings to use (NOSH_CONFIG)")
-    common.add_argument("--format", choices=("text", "json"), default="text", help="of what is printed")
-    common.add_argument("--progress", choices=("auto", "plain", "none"), default="auto", help="on standard error")
-    common.add_argument("--no-color", action="store_true", help="no colours (NO_COLOR)")
-    common.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    common.add_argument("-v", "--verbose", action="store_true", help="say more, and show where errors come from")
+    result = Parser(verb, about, example)
+    add = result.add_argument_group("everywhere").add_argument
+    result.shared += [
+        add("--store", metavar="DIR", help="keep packages and images below DIR (NOSH_STORE)"),
+        add("--config", metavar="FILE", help="settings to use (NOSH_CONFIG)"),
+        add("--format", choices=("text", "json"), default="text", help="of what is printed"),
+        add("--progress", choices=("auto", "plain", "none"), default="auto", help="on standard error"),
+        add("--no-color", action="store_true", help="no colours (NO_COLOR)"),
+        add("-q", "--quiet", action="store_true", help="no progress"),
+        add("-v", "--verbose", action="store_true", help="say more, and show where errors come from"),
+    ]
     return result
 
 
-def sourcing(result: argparse.ArgumentParser) -> None:
+def sourcing(result: Parser) -> None:
     """Add the options of verbs that fetch packages."""
-    group = result.add_argument_group("where packages come from")
-    group.add_argument("--mirror", metavar="URL", help="Debian mirror, in place of the machine's (NOSH_MIRROR)")
-    group.add_argument("--keyring", metavar="FILE", help="trust these OpenPGP keys instead of Debian's")
-    group.add_argument("--refresh", action="store_true", help="ask the mirror for news even within the hour")
-    group.add_argument("--offline", action="store_true", help="no network: the store has it, or it fails")
-    group.add_argument("--insecure", action="store_true", help="accept a repository without a valid signature")
+    add = result.add_argument_group("where packages come from").add_argument
+    result.shared += [
+        add("--mirror", metavar="URL", help="Debian mirror, in place of the machine's (NOSH_MIRROR)"),
+        add("--keyring", metavar="FILE", help="trust these OpenPGP keys instead of Debian's"),
+        add("--refresh", action="store_true", help="ask the mirror for news even within the hour"),
+        add("--offline", action="store_true", help="no network: the store has it, or it fails"),
+        add("--insecure", action="store_true", help="accept a repository without a valid signature"),
+    ]
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,17 @@ def console() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code."""
+    try:
+        code = _command(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; a second error while closing would only be noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _command(argv: Sequence[str]) -> int:
     if argv and argv[0] in {"--version", "-V", "version"}:
         sys.stdout.write(f"nosh {__version__}\n")
         return 0
@@ -69,7 +80,9 @@ def _guarded(verb: str, argv: Sequence[str]) -> int:
     verbose = any(word in {"-v", "--verbose"} for word in argv)
     try:
         code: int = import_module(f"nosh.cli.{verb}").main(list(argv))
-        sys.stdout.flush()
+    except SystemExit as done:
+        # This is how argparse ends after it has printed the help.
+        return int(done.code or 0)
     except Error as error:
         if verbose:
             _trace()
@@ -79,9 +92,7 @@ def _guarded(verb: str, argv: Sequence[str]) -> int:
         sys.stderr.write("nosh: interrupted\n")
         return 130
     except BrokenPipeError:
-        # Whoever read our output has enough of it; a second error while closing would only be noise.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _bug(error, verbose=verbose)
     else:
