@@ -5,6 +5,7 @@ depend neither on how the input arrived nor on how many cores there were (RFC 19
 members one after the other).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -19,6 +20,9 @@ _HEADERS = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"BZh", "bzip2"),
 )
+_LONGEST = max(len(magic) for magic, _ in _HEADERS)
+# What tools put beside the data, perhaps in front of it (RFC 8878 §3.1.2).
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 # No honest package comes near these: they stop a small file from filling the disk.
 _RATIO_LIMIT = 2000
 _RATIO_FREE = 256 << 20
@@ -86,7 +90,7 @@ def _expand_gzip(data: bytes, size: int) -> bytes | bytearray:
 
     try:
         return deflate.gzip_decompress(data, size)
-    except ValueError as error:
+    except (ValueError, deflate.DeflateError) as error:
         raise FormatError(f"cannot decompress: {error}") from error
 
 
@@ -97,10 +101,15 @@ def _zstd(name: str) -> Compressor:
         return bytes(zstd.compress(data, 9))
 
     def expand(data: bytes, size: int) -> bytes:
+        frame = zstd.ZstdDecompressor()
         try:
-            return bytes(zstd.ZstdDecompressor().decompress(data, size))
+            # One byte more, or the end of the frame would not be looked at.
+            plain = bytes(frame.decompress(data, size + 1))
         except zstd.ZstdError as error:
             raise FormatError(f"cannot decompress: {error}") from error
+        if not frame.eof or len(plain) > size:
+            raise FormatError(f"cannot decompress: the zstd data is cut short or has more than {size} bytes")
+        return plain
 
     return Compressor(name, f"zstd {zstd.zstd_version} level 9", "zstd", 4 << 20, compress, expand)
 
@@ -131,7 +140,10 @@ def decompress(stream: BinaryIO) -> Iterator[bytes]:
         FormatError: the data is damaged, cut short or expands beyond all measure.
     """
     head = stream.read(_READ)
-    kind = next((kind for magic, kind in _HEADERS if head.startswith(magic)), "")
+    while 0 < len(head) < _LONGEST and (more := stream.read(_READ)):
+        head += more
+    kind = "zstd" if _SKIPPABLE.match(head) else ""
+    kind = next((kind for magic, kind in _HEADERS if head.startswith(magic)), kind)
     if kind:
         yield from _bounded(_members(kind, head, stream))
         return
@@ -162,8 +174,10 @@ def _members(kind: str, data: bytes, stream: BinaryIO) -> Iterator[tuple[int, by
                 if member.needs_input and not member.eof:
                     data = _more(stream, kind)
                     taken += len(data)
-            data = member.unused_data.lstrip(b"\0") or stream.read(_READ).lstrip(b"\0")
-            taken += len(data)
+            data = member.unused_data.lstrip(b"\0")
+            while not data and (more := stream.read(_READ)):
+                taken += len(more)
+                data = more.lstrip(b"\0")
     except FormatError:
         raise
     except Exception as error:

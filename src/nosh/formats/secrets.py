@@ -15,9 +15,9 @@ _NAMES = (
 )
 _CONTENTS = (
     (re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"), "a private key"),
-    (re.compile(rb"(?m)^\s*aws_secret_access_key\s*=\s*\S"), "an AWS secret key"),
+    (re.compile(rb"(?m)^[ \t]*aws_secret_access_key[ \t]*=[ \t]*\S"), "an AWS secret key"),
 )
-_NPMRC = re.compile(rb"(?m)^\s*[^#;\s]*(?:_authToken|_auth|_password)\s*=\s*(?!\$\{)\S")
+_NPMRC = re.compile(rb"(?m)^[ \t]*[^#;\s]*(?:_authToken|_auth|_password)[ \t]*=[ \t]*(?!\$\{)\S")
 
 
 def reason(path: str, head: bytes) -> str:

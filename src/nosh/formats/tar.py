@@ -4,6 +4,7 @@ Reads POSIX ustar and pax (IEEE Std 1003.1-2008, pax) and GNU long names; writes
 ustar cannot hold. Nothing is left to chance: no user names, no access times, no padding but zeroes.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from nosh.values.entry import Entry, Kind
@@ -11,9 +12,16 @@ from nosh.values.errors import FormatError
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
+_ZEROES = bytes(BLOCK)
 
 # A name or pax record longer than this is no file name but an attack on memory.
 _META_LIMIT = 1 << 20
+# What counts of pax records; the others are not kept, so that an endless row of them fills no memory.
+_KEYS = frozenset({"path", "linkpath", "size", "uid", "gid", "mtime"})
+_SPARSE = "GNU.sparse."
+_DECIMAL = re.compile(r"([0-9]{1,19})(?:\.[0-9]*)?")
+# Systems count in 64 bits with a sign.
+_LARGEST = (1 << 63) - 1
 _KINDS = {
     b"0": Kind.FILE,
     b"\0": Kind.FILE,
@@ -97,7 +105,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[tuple[Entry, Iterable[memoryview]]
     """
     stream = _Stream(chunks)
     extra: dict[str, str] = {}
-    while (block := stream.take(BLOCK)) and block.strip(b"\0"):
+    while (block := stream.take(BLOCK)) and block != _ZEROES:
         size, flag = _open(block)
         padding = -size % BLOCK
         if flag in b"xgLK":
@@ -110,6 +118,8 @@ def read(chunks: Iterable[bytes]) -> Iterator[tuple[Entry, Iterable[memoryview]]
         yield entry, body
         body.drain(-size % BLOCK)
         extra = {}
+    if extra:
+        raise FormatError("cannot read tar archive: it ends after a name")
     for _ in iter(lambda: stream.some(1 << 20), memoryview(b"")):
         pass
 
@@ -126,17 +136,14 @@ def _open(block: bytes) -> tuple[int, bytes]:
 def _number(field: bytes) -> int:
     if field[0] & 0x80:
         value = int.from_bytes(field, "big") - (0x80 << 8 * (len(field) - 1))
-        if field[0] & 0x40:
-            raise FormatError("cannot read tar archive: a header has a negative number")
+        if field[0] & 0x40 or value > _LARGEST:
+            raise FormatError("cannot read tar archive: a header has a negative number, or one beyond all measure")
         return value
-    text = field.split(b"\0", 1)[0].strip()
-    try:
-        value = int(text or b"0", 8)
-    except ValueError:
-        raise FormatError(f"cannot read tar archive: {field!r} is not a number") from None
-    if value < 0:
-        raise FormatError("cannot read tar archive: a header has a negative number")
-    return value
+    text = field.split(b"\0", 1)[0].strip() or b"0"
+    # Python would read more than the format has: signs, underscores, a prefix.
+    if text.strip(b"01234567"):
+        raise FormatError(f"cannot read tar archive: {field!r} is not a number")
+    return int(text, 8)
 
 
 def _meta(stream: _Stream, flag: bytes, size: int) -> dict[str, str]:
@@ -150,16 +157,20 @@ def _meta(stream: _Stream, flag: bytes, size: int) -> dict[str, str]:
     if flag != b"x":
         name = data.split(b"\0", 1)[0].decode(errors=_ESCAPE)
         return {"path" if flag == b"L" else "linkpath": name}
-    return dict(_pax(data))
+    records = dict(_pax(data))
+    if any(key.startswith(_SPARSE) for key in records):
+        raise FormatError("cannot read tar archive: it has a sparse file")
+    return {key: value for key, value in records.items() if key in _KEYS}
 
 
 def _pax(data: bytes) -> Iterator[tuple[str, str]]:
     while data:
         length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not (len(length) + 3 < int(length) <= len(data)):
+        size = int(length) if length.isdigit() and len(length) < 9 else 0
+        record, end, data = data[len(length) + 1 : size - 1], data[size - 1 : size], data[size:]
+        key, equals, value = record.partition(b"=")
+        if not (key and equals) or end != b"\n":
             raise FormatError("cannot read tar archive: a pax record is malformed")
-        record, data = data[len(length) + 1 : int(length) - 1], data[int(length) :]
-        key, _, value = record.partition(b"=")
         yield key.decode(errors=_ESCAPE), value.decode(errors=_ESCAPE)
 
 
@@ -171,8 +182,13 @@ def _entry(block: bytes, flag: bytes, extra: dict[str, str]) -> Entry:
     if kind is Kind.FILE and path.endswith("/"):
         kind = Kind.DIRECTORY
     target = extra.get("linkpath") or block[157:257].split(b"\0", 1)[0].decode(errors=_ESCAPE)
+    if kind in {Kind.SYMLINK, Kind.HARDLINK} and (not target or "\0" in target):
+        raise FormatError(f"cannot read tar archive: {path!r} links to nothing, or has a NUL byte in its target")
+    path = clean(path)
+    if not path and kind is not Kind.DIRECTORY:
+        raise FormatError("cannot read tar archive: the root is not a directory")
     return Entry(
-        path=clean(path),
+        path=path,
         kind=kind,
         mode=_number(block[100:108]) & 0o7777,
         uid=_decimal(extra.get("uid"), block[108:116]),
@@ -192,10 +208,10 @@ def _name(block: bytes) -> str:
 def _decimal(text: str | None, field: bytes) -> int:
     if text is None:
         return _number(field)
-    whole = text.partition(".")[0]
-    if not whole.isdigit():
-        raise FormatError(f"cannot read tar archive: {text!r} is not a number")
-    return int(whole)
+    found = _DECIMAL.fullmatch(text)
+    if not found or int(found[1]) > _LARGEST:
+        raise FormatError(f"cannot read tar archive: {text[:100]!r} is not a number")
+    return int(found[1])
 
 
 def clean(path: str) -> str:
@@ -230,8 +246,13 @@ def header(entry: Entry) -> bytes:
     if len(target) > 100:
         records.append((b"linkpath", target))
         target = target[:100]
-    for key, value, limit in ((b"size", entry.size, 8), (b"uid", entry.uid, 2), (b"gid", entry.gid, 2)):
-        if value >= limit << (30 if limit == 8 else 20):
+    for key, value, digits in (
+        (b"size", entry.size, 11),
+        (b"uid", entry.uid, 7),
+        (b"gid", entry.gid, 7),
+        (b"mtime", entry.mtime, 11),
+    ):
+        if value >= 8**digits:
             records.append((key, b"%d" % value))
     block = _ustar(entry, short, prefix, target, _FLAGS[entry.kind])
     return (_pax_header(records) if records else b"") + block
@@ -259,7 +280,7 @@ def _ustar(entry: Entry, name: bytes, prefix: bytes, target: bytes, flag: bytes)
         entry.uid & 0o7777777,
         entry.gid & 0o7777777,
         entry.size & 0o77777777777,
-        entry.mtime,
+        entry.mtime & 0o77777777777,
     )
     after = b"%b%bustar\00000%b%b%b" % (
         flag,
