@@ -167,9 +167,8 @@ def others(ground: Ground, debs: Sequence[tuple[str, Path]], ours: dict[str, flo
         repository = make_repository(ground.folder / "repository", debs)
         names = ",".join(name for name, _ in debs)
         out = str(ground.folder / "root.tar.gz")
-        argv = ["mmdebstrap", "--quiet", "--variant=custom", "--include", names, "--mode=root", "--setup-hook=true",
-                "--skip=check/empty,cleanup", "trixie", out, f"deb [trusted=yes] copy://{repository} ./"]  # fmt: skip
-        argv[2] = "--variant=extract"
+        argv = ["mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--include", names, "trixie", out,
+                f"deb [trusted=yes] copy://{repository} ./"]  # fmt: skip
         found["mmdebstrap to tar.gz, ms"] = ground.median(
             lambda: quiet(argv), lambda: Path(out).unlink(missing_ok=True)
         )

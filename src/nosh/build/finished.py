@@ -1,7 +1,7 @@
 """The image of finished levels: its settings, its history, and what its labels say of it."""
 
+import time as clocks
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from nosh.build.floor import Floor
 from nosh.oci import edit
@@ -50,4 +50,4 @@ def _about(selected: Selected, time: str) -> Mapping[str, str]:
 
 
 def _rfc3339(time: int) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return clocks.strftime("%Y-%m-%dT%H:%M:%SZ", clocks.gmtime(time))

@@ -50,6 +50,8 @@ def _work(
         ThreadPoolExecutor(_DOWNLOADS, "fetch") as fetchers,
         ThreadPoolExecutor(shop.cores, "piece") as workers,
         ThreadPoolExecutor(shop.cores, "compress") as compressors,
+        # One for each level: the longest, often the last, does not wait until the others are put together.
+        ThreadPoolExecutor(len(jobs), "assemble") as assemblers,
     ):
         crew = _Crew(shop, Press(shop.store, shop.compressor, compressors), fetchers, workers)
         files: Tree = {}
@@ -58,12 +60,12 @@ def _work(
             started, news = crew.start(jobs)
             for job, key, parts, floor in zip(jobs, keys, started, known, strict=True):
                 files, laid = crew.lay(job, parts, files)
-                futures.append(workers.submit(crew.floor, job, key, laid, floor, files))
+                futures.append(assemblers.submit(crew.floor, job, key, laid, floor, files))
             if news:
                 shop.progress.end(_STEP, news)
             return tuple(future.result() for future in futures), files
         except BaseException:
-            for pool in (fetchers, workers):
+            for pool in (fetchers, workers, assemblers):
                 pool.shutdown(wait=False, cancel_futures=True)
             raise
 

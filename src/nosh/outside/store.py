@@ -72,7 +72,8 @@ class Store:
     def remember(self, kind: str, key: str, record: Record) -> None:
         """Keep a record under a key, in place of an older one."""
         path = self._record(kind, key)
-        replace(path, json.dumps(record, separators=(",", ":")).encode())
+        # Not synced: a record that a power cut damages is no record, and is made again.
+        replace(path, json.dumps(record, separators=(",", ":")).encode(), sync=False)
 
     def _record(self, kind: str, key: str) -> Path:
         name = hashlib.sha256(key.encode()).hexdigest()
@@ -167,8 +168,8 @@ def blob_path(root: Path, digest: Digest) -> Path:
     return root / "blobs" / "sha256" / digests.hex_of(digest)
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all.
+def replace(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a small file whole or not at all; with `sync` that holds for a power cut, too.
 
     Raises:
         StoreError: the disk is full or not writable.
@@ -183,7 +184,8 @@ def replace(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fchmod(file.fileno(), 0o644)
-                os.fdatasync(file.fileno())
+                if sync:
+                    os.fdatasync(file.fileno())
             Path(name).rename(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

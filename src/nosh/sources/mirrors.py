@@ -1,9 +1,9 @@
 """Which mirror to ask: the user's, else the machine's own, else the public snapshot archive."""
 
 import re
+import time as clocks
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from nosh.sources.aptconf import Line
 from nosh.sources.distributions import RELEASES
@@ -58,7 +58,7 @@ def candidates(configured: Iterable[Line], *, now: int) -> tuple[Mirror, ...]:
 
 def snapshot(time: int) -> Mirror:
     """Return the public snapshot archive at a time (seconds since 1970)."""
-    stamp = datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = clocks.strftime("%Y%m%dT%H%M%SZ", clocks.gmtime(time))
     return Mirror(
         f"{_SNAPSHOT}/debian/{stamp}",
         f"{_SNAPSHOT}/debian-security/{stamp}",
@@ -90,4 +90,9 @@ def _point(address: str) -> int:
     match = re.search(r"/(\d{8}T\d{6})Z(?:/|$)", address)
     if not match:
         return 0
-    return int(datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp())
+    import calendar  # noqa: PLC0415 - start-up time
+
+    try:
+        return calendar.timegm(clocks.strptime(match[1], "%Y%m%dT%H%M%S"))
+    except ValueError:
+        return 0

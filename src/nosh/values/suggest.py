@@ -1,11 +1,12 @@
 """Did you mean: the nearest of the names that would have worked."""
 
-import difflib
 from collections.abc import Iterable
 
 
 def hint(name: str, known: Iterable[str]) -> str:
     """Return a hint that names up to three near misses, or else what there is if that is short."""
+    import difflib  # noqa: PLC0415 - start-up time
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
