@@ -30,6 +30,7 @@ VARIANTS = ("nonroot", "root", "debug", "debug-root")
 UPSTREAM_KINDS = ("node", "npm-package")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PATH = re.compile(r"(/[^/\0]+)+")
+_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 def read(place: str, text: str) -> Recipe:
@@ -42,14 +43,16 @@ def read(place: str, text: str) -> Recipe:
     name = table.text("name", required=True)
     if name and not _NAME.fullmatch(name):
         table.note(f"name {name!r} may have lower-case letters, digits, dots and dashes only", "name")
-    packages = _packages(table)
+    packages, level = _packages(table), _level(table, name)
+    _check_certificates(table, level, packages)
     variants = {}
     for variant in table.table("variants").keys():  # noqa: SIM118 - a Table is no dict
         if variant not in VARIANTS:
             table.note(f"unknown variant {variant} ({hint(variant, VARIANTS)})", "variants", variant)
         page = table.table("variants").table(variant)
-        level, settings = _level(page, f"{name}:{variant}"), _settings(page)
-        variants[variant] = (replace(level, packages=page.texts("packages")), settings)
+        more = replace(_level(page, f"{name}:{variant}"), packages=page.texts("packages"))
+        _check_certificates(page, more, {"": more.packages})
+        variants[variant] = (more, _settings(page))
         page.done()
     recipe = Recipe(
         name=name,
@@ -58,7 +61,7 @@ def read(place: str, text: str) -> Recipe:
         extends=table.text("extends"),
         releases=table.texts("releases"),
         architectures=table.texts("architectures"),
-        level=_level(table, name),
+        level=level,
         packages=packages,
         settings=_settings(table),
         variants=variants,
@@ -81,19 +84,25 @@ def _packages(table: Table) -> dict[str, tuple[str, ...]]:
 def _level(table: Table, name: str) -> Level:
     return Level(
         name=name,
-        partial=table.table("partial").map(lambda inner, key: inner.texts(key)),
+        partial=table.table("partial").map(_patterns),
         parts=_each(table, "part", _part),
         cut=_patterns(table, "cut"),
         keep=_patterns(table, "keep"),
         certificates=table.text("certificates"),
         identity=table.flag("os-release"),
         users=_each(table, "account", _user),
-        groups=_each(table, "group", lambda row: Group(row.text("name", required=True), row.number("gid"))),
+        groups=_each(table, "group", _group),
         directories=_each(table, "directory", _directory),
-        links=_each(table, "link", lambda row: Link(_path(row, "path"), row.text("target", required=True))),
+        links=_each(table, "link", _link),
         files=_each(table, "file", _file),
         upstream=_each(table, "upstream", _upstream),
     )
+
+
+def _check_certificates(table: Table, level: Level, packages: Mapping[str, tuple[str, ...]]) -> None:
+    wanted = level.certificates
+    if wanted and not all(wanted in {*names, *level.partial} for names in packages.values() or [()]):
+        table.note(f"certificates names {wanted}, which is not among the packages of this page", "certificates")
 
 
 def _each(table: Table, key: str, read_row: Callable[[Table], T]) -> tuple[T, ...]:
@@ -113,37 +122,58 @@ def _patterns(table: Table, key: str) -> tuple[str, ...]:
 
 
 def _path(row: Table, key: str) -> str:
-    path = row.text(key, required=True)
+    return _plain(row, key, row.text(key, required=True))
+
+
+def _plain(row: Table, key: str, path: str) -> str:
     if path and (not _PATH.fullmatch(path) or "/../" in path + "/" or "/./" in path + "/"):
         row.note(f"{key} {path!r} has to be a plain absolute path", key)
     return path.lstrip("/")
 
 
 def _part(row: Table) -> Part:
-    return Part(
+    part = Part(
         row.text("package", required=True),
         row.text("release"),
         _path(row, "file"),
         _path(row, "path"),
         row.texts("applets"),
     )
+    for applet in part.applets:
+        if "/" in applet or applet in {"", ".", ".."}:
+            row.note(f"applet {applet!r} has to be a plain name", "applets")
+    return part
 
 
 def _user(row: Table) -> User:
+    name, home = _account(row), row.text("home", "/nonexistent")
     if not row.has("uid"):
         row.note("uid is missing")
+    _plain(row, "home", home)
     uid = row.number("uid")
-    return User(
-        row.text("name", required=True),
-        uid,
-        row.number("gid", uid),
-        row.text("home", "/nonexistent"),
-        row.mode("home-mode", 0),
-    )
+    return User(name, uid, row.number("gid", uid), home, row.mode("home-mode", 0))
+
+
+def _group(row: Table) -> Group:
+    name = _account(row)
+    if not row.has("gid"):
+        row.note("gid is missing")
+    return Group(name, row.number("gid"))
+
+
+def _account(row: Table) -> str:
+    name = row.text("name", required=True)
+    if name and not _ACCOUNT.fullmatch(name):
+        row.note(f"name {name!r} may have letters, digits, dots and dashes only", "name")
+    return name
 
 
 def _directory(row: Table) -> Directory:
     return Directory(_path(row, "path"), row.mode("mode", 0o755), row.number("uid"), row.number("gid"))
+
+
+def _link(row: Table) -> Link:
+    return Link(_path(row, "path"), row.text("target", required=True))
 
 
 def _file(row: Table) -> TextFile:
@@ -152,23 +182,31 @@ def _file(row: Table) -> TextFile:
 
 def _upstream(row: Table) -> Upstream:
     kind = row.text("kind", required=True)
-    if kind not in UPSTREAM_KINDS:
+    if kind and kind not in UPSTREAM_KINDS:
         row.note(f"unknown upstream kind {kind} ({hint(kind, UPSTREAM_KINDS)})", "kind")
+    files = row.table("files").map(lambda inner, member: _plain(inner, member, inner.text(member)))
+    digests = row.table("digests").map(lambda inner, key: _digests(inner.table(key)))
+    if not files:
+        row.note("files is missing, or empty")
+    for machine, found in digests.items():
+        if lacking := sorted(files.keys() - found.keys()):
+            row.note(f"digests.{machine} lacks {', '.join(lacking)}", "digests", machine)
     return Upstream(
         kind=kind,
         name=row.text("name", required=True),
         version=row.text("version", required=True),
         date=_date(row),
-        files={member: path.lstrip("/") for member, path in row.table("files").map_texts().items()},
-        digests=row.table("digests").map(lambda inner, key: _digests(inner.table(key))),
+        files=files,
+        digests=digests,
     )
 
 
 def _digests(table: Table) -> dict[str, Digest]:
     found = {}
     for key, value in table.map_texts().items():
+        found[key] = Digest(value)
         try:
-            found[key] = digest.parse(value)
+            digest.parse(value)
         except FormatError as error:
             table.note(error.message, key)
     return found
@@ -179,7 +217,8 @@ def _date(row: Table) -> int:
     try:
         return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
     except ValueError:
-        row.note(f"date {text!r} has to be like 2026-11-30", "date")
+        if text:
+            row.note(f"date {text!r} has to be like 2026-11-30", "date")
         return 0
 
 
@@ -242,7 +281,7 @@ def _chain(recipe: Recipe, find: Callable[[str], Recipe]) -> list[Recipe]:
     chain = [recipe]
     while chain[-1].extends:
         base = find(_suffix(chain[-1].extends)[0])
-        if base.name in {page.name for page in chain}:
+        if base.place in {page.place for page in chain}:
             names = " -> ".join([*(page.name for page in chain), base.name])
             raise InputError(f"{recipe.place}: extends goes round: {names}")
         chain.append(base)
@@ -270,7 +309,7 @@ def _variant(chain: list[Recipe], variant: str) -> tuple[list[Level], list[Setti
     if variant not in VARIANTS:
         raise NotFoundError(f"cannot build variant {variant!r}: it is not known", hint=hint(variant, VARIANTS))
     levels, settings = [], []
-    for word in ("debug", "root") if variant == "debug-root" else (variant,):
+    for word in ("debug", "root", variant) if variant == "debug-root" else (variant,):
         for page in reversed(chain):
             level, overrides = page.variants.get(word, (Level(""), Settings()))
             if not level.empty:

@@ -33,7 +33,7 @@ def find(text: str, path: Sequence[str | int]) -> tuple[int, int]:
         else:
             continue
         common = _common(candidate, path)
-        if common > depth and common == len(candidate):
+        if common > depth and common in {len(candidate), len(path)}:
             best, depth = (number, column), common
     return best
 
