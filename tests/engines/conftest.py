@@ -2,13 +2,15 @@
 
 import io
 import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.simulators import python_root
 
 from nosh.engines import run as running
-from nosh.engines.engine import Available, Engine
+from nosh.engines.engine import Available, Engine, Order
 from nosh.formats import tar
 from nosh.formats.compression import compressor
 from nosh.oci import config as configs
@@ -18,6 +20,7 @@ from nosh.oci.image import GZIP, Image
 from nosh.oci.manifest import Descriptor, Manifest
 from nosh.values import digest, platform
 from nosh.values.entry import Entry, Kind
+from nosh.values.errors import EngineError
 
 MEDIA_TYPE = "application/vnd.oci.image.config.v1+json"
 PASSWD = b"root:x:0:0:root:/root:/none\nnonroot:x:65532:65532:nonroot:/home/nonroot:/none\n"
@@ -100,14 +103,41 @@ def _layer(folder: Path) -> tuple[bytes, digest.Digest]:
 MARKS = {"docker": [pytest.mark.engine], "podman": [pytest.mark.engine], "sandbox": []}
 
 
-@pytest.fixture(scope="session", params=[pytest.param(name, marks=marks) for name, marks in MARKS.items()])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Every engine that works here; with NOSH_TEST_ENGINES=1 all of them have to."""
+Find = Callable[[str], Engine]
+
+
+@pytest.fixture(scope="session")
+def find_engine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Find:
+    """Gives an engine by name, or skips what needs it; with NOSH_TEST_ENGINES=1 all of them have to work."""
     state = tmp_path_factory.mktemp("state")
-    found = {engine.name: engine for engine in running.engines(dict(os.environ), state)}[request.param]
-    answer = found.available()
+    engines = {engine.name: engine for engine in running.engines(dict(os.environ), state)}
+    reasons = {name: _reason(engine, image) for name, engine in engines.items()}
+
+    def find(name: str) -> Engine:
+        if reasons[name] and os.environ.get("NOSH_TEST_ENGINES") == "1":
+            pytest.fail(f"{name} has to work: {reasons[name]}")
+        if reasons[name]:
+            pytest.skip(f"{name}: {reasons[name]}")
+        return engines[name]
+
+    return find
+
+
+def _reason(engine: Engine, image: Image) -> str:
+    """Return why an engine does not work, or nothing; one that answers may still be unable to start a container."""
+    answer = engine.available()
     if not isinstance(answer, Available):
-        if os.environ.get("NOSH_TEST_ENGINES") == "1":
-            pytest.fail(f"{request.param} has to work: {answer.reason}")
-        pytest.skip(f"{request.param}: {answer.reason}")
-    return found
+        return answer.reason
+    name = f"nosh-test-{secrets.token_hex(4)}"
+    try:
+        engine.start(Order(image, "nosh-test:1", container=name, args=("exit", "0")))
+    except EngineError as error:
+        return error.message.splitlines()[0]
+    engine.stop(name)
+    return ""
+
+
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=marks) for name, marks in MARKS.items()])
+def engine(request: pytest.FixtureRequest, find_engine: Find) -> Engine:
+    """Every engine that works here."""
+    return find_engine(request.param)

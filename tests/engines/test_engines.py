@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from tests.engines.conftest import Find
 
 from nosh.engines import run as running
 from nosh.engines.commandline import CommandLine
@@ -186,10 +187,9 @@ def test_signals_end_a_program_in_the_foreground(
 
 @pytest.mark.engine
 @pytest.mark.parametrize("name", ["docker", "podman"])
-def test_only_what_nosh_started_is_stopped(name: str, image: Image) -> None:
+def test_only_what_nosh_started_is_stopped(name: str, image: Image, find_engine: Find) -> None:
+    find_engine(name)
     engine = CommandLine(name, name, dict(os.environ))
-    if not isinstance(engine.available(), Available):
-        pytest.skip(f"{name} does not work here")
     loaded = engine.load(image, NAME)
     subprocess.run([name, "run", "-d", "--name", "nosh-test-foreign", loaded, "serve"], check=True, capture_output=True)
     try:
@@ -206,10 +206,9 @@ def test_only_what_nosh_started_is_stopped(name: str, image: Image) -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("name", ["docker", "podman"])
-def test_an_image_is_loaded_once(name: str, image: Image) -> None:
+def test_an_image_is_loaded_once(name: str, image: Image, find_engine: Find) -> None:
+    find_engine(name)
     engine = CommandLine(name, name, dict(os.environ))
-    if not isinstance(engine.available(), Available):
-        pytest.skip(f"{name} does not work here")
     engine.load(image, NAME)
     unreadable = Image(image.manifest_bytes, image.config_bytes, _never)
     assert engine.load(unreadable, NAME).endswith(NAME)
