@@ -62,7 +62,7 @@ choose = select.selector(select.Rules(merged=True, cut=("usr/**/x", "*\\udcff"),
 kept = [entry for entry in map(choose, entries) if entry]
 show("select", repr(kept).encode("utf-8", "surrogateescape"))
 nodes = tuple(Node(entry, "0") for entry in kept if entry.kind is Kind.FILE and entry.mtime == entry.uid == 0)
-one = Piece(blob, 1, 2, 3, (4,), nodes, (Entry("d\udcff", Kind.DIRECTORY, 0o700),))
+one = Piece(blob, 1, 2, 3, (4,), nodes, (Entry("d\\udcff", Kind.DIRECTORY, 0o700),))
 show("record", json.dumps(piece.pack(one)).encode())
 show("merge", repr(sorted(merge.lay({}, [("a", one), ("b", one)]).duplicates.items())).encode("utf-8", "surrogateescape"))
 show("identity", identity.os_release(title="Ü", version="13", codename="x"))
