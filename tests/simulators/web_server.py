@@ -31,11 +31,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for; header names are in lower case."""
+    """What somebody asked for; header names are in lower case, `port` tells connections apart."""
 
     method: str
     path: str
     headers: Mapping[str, str]
+    port: int = 0
 
 
 @dataclass
@@ -115,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.simulated.answer(Request(self.command, self.path, headers))
+        answer = self.simulated.answer(Request(self.command, self.path, headers, self.client_address[1]))
         time.sleep(answer.pause)
         body = answer.body or b""
         self.send_response(answer.status)
@@ -124,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = len(body) if answer.length is None else answer.length
         if length >= 0:
             self.send_header("Content-Length", str(length))
-        if length < 0 or answer.cut >= 0:
+        if length != len(body) or answer.cut >= 0:
             self.send_header("Connection", "close")
             self.close_connection = True
         self.end_headers()

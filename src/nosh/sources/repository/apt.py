@@ -99,6 +99,7 @@ class Repository:
 
         Raises:
             NetworkError: the list cannot be had.
+            FormatError: it is damaged.
         """
         from nosh.sources.repository import suites  # noqa: PLC0415 - only asked after a failure
 

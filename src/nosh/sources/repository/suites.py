@@ -4,7 +4,6 @@ Trust runs in one chain: a pinned key signs InRelease, InRelease vouches for the
 package. Nothing is used before its link of the chain has been checked.
 """
 
-import gzip
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from nosh.formats import compression, signature
 from nosh.formats.deb import index
 from nosh.outside import clock, http
-from nosh.outside.http import AbsentError
+from nosh.outside.http import AbsentError, LargerError
 from nosh.sources.distributions import Suite
 from nosh.sources.repository import release as releases
 from nosh.sources.repository import table
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 _RELEASE_LIMIT = 8 << 20
 _LIST_LIMIT = 1 << 30
+# A path and the names of those that have it; what is longer fills memory on purpose.
+_LINE_LIMIT = 1 << 20
 _COMPONENT = "main"
 
 
@@ -51,8 +52,11 @@ def _table(repository: "Repository", suite: Suite, key: str) -> Table:
     try:
         name, date = _update(repository, suite, address, int(str(known.get("date", 0))))
     except _OlderError as error:
-        access.progress.warn(error.message)
-        return Table(access.store.root / "indexes" / str(known.get("table")))
+        newer = access.store.root / "indexes" / str(known.get("table"))
+        if not newer.exists():
+            raise
+        access.progress.warn(f"{error.message}: the newer lists are used")
+        return Table(newer)
     access.store.remember("suite", key, {"table": name, "date": date, "asked": clock.now()})
     return Table(access.store.root / "indexes" / name)
 
@@ -65,7 +69,10 @@ def _update(repository: "Repository", suite: Suite, address: str, known_date: in
     for last_try in (False, True):
         release = _release_file(repository, suite, address)
         if release.date < known_date:
-            raise _OlderError(f"{http.redact(address)} is older than what it showed before: kept the newer lists")
+            raise _OlderError(
+                f"cannot trust {http.redact(address)}: it is older than what it showed before",
+                hint="somebody may hold updates back: use another mirror (--mirror URL)",
+            )
         listing = _listing(release, repository.platform.debian, address)
         name = f"{digests.hex_of(listing.digest)}-{table.LAYOUT}.sqlite"
         path = repository.access.store.root / "indexes" / name
@@ -127,10 +134,13 @@ def _fetch_list(repository: "Repository", address: str, listing: Listing, *, by_
     path = listing.path
     if by_hash:
         path = f"{path.rpartition('/')[0]}/by-hash/SHA256/{digests.hex_of(listing.digest)}"
-    data = repository.access.web.get(f"{address}/{path}", limit=listing.size)
+    try:
+        data = repository.access.web.get(f"{address}/{path}", limit=listing.size)
+    except LargerError:
+        data = b""
     if len(data) != listing.size or digests.of(data) != listing.digest:
         raise VerificationError(
-            f"cannot trust {http.redact(address)}/{path}: its digest is not the one that was signed",
+            f"cannot trust {http.redact(address)}/{path}: it is not the list that was signed",
             hint="the mirror is being updated or has been tampered with: try again, or use another (--mirror URL)",
         )
     return b"".join(_limited(compression.decompress(io.BytesIO(data))))
@@ -153,29 +163,54 @@ def download(access: "Access", package: Package) -> None:
         VerificationError: they are not those that the list names.
     """
     with access.store.write() as writer:
-        access.web.stream(package.location, writer.write, limit=package.size, restart=writer.restart)
+        try:
+            access.web.stream(package.location, writer.write, limit=package.size, restart=writer.restart)
+        except LargerError as error:
+            raise _another(package, f"more than {package.size} bytes") from error
         if writer.size != package.size or writer.digest() != package.digest:
-            raise VerificationError(
-                f"cannot trust {http.redact(package.location)}: it is not the file that the package list names "
-                f"({writer.size} of {package.size} bytes)",
-                hint="the mirror is damaged or has been tampered with: use another mirror (--mirror URL)",
-            )
+            raise _another(package, f"{writer.size} of {package.size} bytes")
         writer.commit()
+
+
+def _another(package: Package, size: str) -> VerificationError:
+    return VerificationError(
+        f"cannot trust {http.redact(package.location)}: it is not the file that the package list names ({size})",
+        hint="the mirror is damaged or has been tampered with: use another mirror (--mirror URL)",
+    )
 
 
 def providers(access: "Access", archive: str, suite: Suite, platform: Platform, path_end: str) -> tuple[str, ...]:
     """Return packages that have a file whose path ends so, from the archive's list of contents.
 
+    The list is not verified: it is good for advice, and for nothing else.
+
     Raises:
         NetworkError: the list cannot be had.
+        FormatError: it is damaged.
     """
     address = f"{archive}/dists/{suite.name}/{_COMPONENT}/Contents-{platform.debian}.gz"
+    data = access.web.get(address, limit=_LIST_LIMIT)
     wanted = path_end.encode()
     found: dict[str, None] = {}
-    with gzip.open(io.BytesIO(access.web.get(address, limit=_LIST_LIMIT))) as lines:
-        for line in lines:
-            if wanted in line:
-                path, _, places = line.rstrip().rpartition(b" ")
-                if path.rstrip().endswith(wanted):
-                    found |= dict.fromkeys(place.rpartition("/")[2] for place in places.decode().split(","))
+    try:
+        for line in _lines_with(wanted, data):
+            path, _, places = line.rstrip().rpartition(b" ")
+            if path.rstrip().endswith(wanted):
+                found |= dict.fromkeys(place.rpartition("/")[2] for place in places.decode().split(","))
+    except (FormatError, UnicodeDecodeError) as error:
+        raise FormatError(f"cannot read list of contents {http.redact(address)}: it is damaged ({error})") from error
     return tuple(found)
+
+
+def _lines_with(wanted: bytes, data: bytes) -> Iterator[bytes]:
+    if not data.startswith(b"\x1f\x8b"):
+        raise FormatError("it is not compressed")
+    rest = b""
+    for chunk in compression.decompress(io.BytesIO(data)):
+        whole, _, rest = (rest + chunk).rpartition(b"\n")
+        if wanted in whole:
+            yield from (line for line in whole.split(b"\n") if wanted in line)
+        if len(rest) > _LINE_LIMIT:
+            raise FormatError(f"a line has more than {_LINE_LIMIT} bytes")
+    if wanted in rest:
+        yield rest

@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nosh.formats.deb.index import Listed
 from nosh.outside import store
+from nosh.values.errors import StoreError
 
 _SCHEMA = """
 create table package (
@@ -58,13 +60,33 @@ class Table:
     """An open table; safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._database = sqlite3.connect(f"file:{path}?immutable=1", uri=True, check_same_thread=False)
 
     def find(self, name: str) -> Iterator[Listed]:
-        """Yield every version of a package."""
-        for row in self._database.execute("select * from package where name = ?", (name,)):
-            yield Listed(*row)
+        """Yield every version of a package.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
+        with self._reading():
+            for row in self._database.execute("select * from package where name = ?", (name,)):
+                yield Listed(*row)
 
     def names(self) -> set[str]:
-        """Return the names of all packages."""
-        return {name for (name,) in self._database.execute("select distinct name from package")}
+        """Return the names of all packages.
+
+        Raises:
+            StoreError: the table is damaged.
+        """
+        with self._reading():
+            return {name for (name,) in self._database.execute("select distinct name from package")}
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot read {self._path}: {error}", hint="remove this file, then build again with --refresh"
+            ) from error
