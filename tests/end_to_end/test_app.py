@@ -11,6 +11,7 @@ import pytest
 from tests.end_to_end.conftest import EXAMPLE, Nosh
 
 from nosh.oci import layout, validate
+from nosh.oci.image import Image
 from nosh.outside import ports
 
 pytestmark = [pytest.mark.packages, pytest.mark.xdist_group("packages")]
@@ -106,20 +107,63 @@ def test_the_same_app_elsewhere_has_the_same_digest(
     assert done.json["digest"] == hello["digest"]
 
 
-@pytest.mark.usefixtures("hello")
-def test_what_is_written_is_valid_and_other_people_s_tools_read_it(nosh: Nosh, tmp_path: Path) -> None:
-    done = nosh(
-        "build", str(EXAMPLE), "-q", "-t", "hello", "-o", str(tmp_path / "oci"), "-o", str(tmp_path / "hello.tar")
-    )
-    assert done.code == 0, done.err
-    image = layout.read(tmp_path / "oci")
-    assert image.digest == done.out.strip()
+def test_what_is_written_is_valid(nosh: Nosh, hello: dict[str, object], tmp_path: Path) -> None:
+    image = written(nosh, tmp_path)
+    assert image.digest == hello["digest"]
     assert validate.check(image) == ()
-    if shutil.which("skopeo"):
-        seen = subprocess.run(
-            ["skopeo", "inspect", "--raw", f"oci:{tmp_path}/oci:latest"], capture_output=True, check=True
-        )
-        assert seen.stdout == image.manifest_bytes
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("transport", ["oci:oci:latest", "oci-archive:hello.tar", "docker-archive:hello.tar"])
+@pytest.mark.usefixtures("hello")
+def test_skopeo_reads_every_form_and_finds_the_same_layers(nosh: Nosh, tmp_path: Path, transport: str) -> None:
+    other_tool("skopeo")
+    image = written(nosh, tmp_path)
+    subprocess.run(["skopeo", "copy", "-q", transport, "oci:copy:x"], cwd=tmp_path, check=True)
+    assert layout.read(tmp_path / "copy").config.diff_ids == image.config.diff_ids
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("hello")
+def test_umoci_unpacks_every_layer(nosh: Nosh, tmp_path: Path) -> None:
+    other_tool("umoci")
+    written(nosh, tmp_path)
+    words = ["umoci", "unpack", "--image", "oci:latest", "bundle"]
+    subprocess.run(words + ([] if os.geteuid() == 0 else ["--rootless"]), cwd=tmp_path, capture_output=True, check=True)
+    root = tmp_path / "bundle" / "rootfs"
+    assert (root / "app" / "server.js").read_bytes() == (EXAMPLE / "server.js").read_bytes()
+    assert (root / "lib").readlink() == Path("usr/lib")
+
+
+def other_tool(name: str) -> None:
+    if shutil.which(name):
+        return
+    if os.environ.get("NOSH_TEST_ENGINES") == "1":
+        pytest.fail(f"{name} has to be there")
+    pytest.skip(f"there is no program {name}")
+
+
+def written(nosh: Nosh, folder: Path) -> Image:
+    done = nosh("build", str(EXAMPLE), "-q", "-t", "hello", "-o", str(folder / "oci"), "-o", str(folder / "hello.tar"))
+    assert done.code == 0, done.err
+    return layout.read(folder / "oci")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_a_build_can_be_handed_to_an_engine(nosh: Nosh, hello: dict[str, object], engine: str) -> None:
+    needs(nosh, engine)
+    name = f"nosh-test-load-{os.getpid()}:1"
+    done = nosh("build", str(EXAMPLE), "-q", "-t", name, f"--load={engine}")
+    assert done.code == 0, done.err
+    assert done.out.strip() == hello["digest"]
+    try:
+        form = '{{json .Config.User}} {{index .Config.Labels "org.opencontainers.image.base.name"}}'
+        words = [engine, "image", "inspect", "--format", form, name]
+        seen = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert seen.stdout.split() == ['"65532"', "nodejs22-debian13:nonroot"]
+    finally:
+        subprocess.run([engine, "rmi", "--force", name], capture_output=True, check=True)
 
 
 def test_labels_say_where_it_came_from(nosh: Nosh, tmp_path: Path) -> None:
