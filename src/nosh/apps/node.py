@@ -1,6 +1,7 @@
 """Node apps: package.json and npm's lock file say what to install and what to start."""
 
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ MAJORS = (24, 22, 20)
 LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
 _FOREIGN_LOCKS = {"yarn.lock": "yarn", "pnpm-lock.yaml": "pnpm", "bun.lock": "bun", "bun.lockb": "bun"}
 _SHELL = re.compile(r"[|&;<>$`*?\[\](){}\n!~#]")
+# npm takes ">= 20" and ">=v20"; the parser of ranges wants them as ">=20".
+_OPERATOR = re.compile(r"([<>]=?|[=~^])\s*v?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 _ROOT = "/app"
 
@@ -31,6 +34,29 @@ class Start:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What the app's folder will have in the image: its files, and node_modules if anything is installed."""
+
+    project: Project
+    paths: frozenset[str]
+    installed: bool
+
+    def find(self, name: str) -> str:
+        """Return the file that node would load for a name, or nothing."""
+        for path in (name, f"{name}.js", f"{name}/index.js"):
+            place = self._place(path)
+            if place in self.paths or (self.installed and place.startswith("node_modules/")):
+                return posixpath.normpath(path)
+        return ""
+
+    def _place(self, path: str) -> str:
+        # A link is followed, since what it leads to is what has to be there.
+        top = self.project.folder.resolve()
+        place = (top / path).resolve() if (top / path).is_file() else top / posixpath.normpath(path)
+        return str(place.relative_to(top)) if place.is_relative_to(top) else ""
+
+
 def plan(project: Project) -> Plan:
     """Return the plan of a Node project.
 
@@ -40,7 +66,8 @@ def plan(project: Project) -> Plan:
     manifest = _json(project, "package.json")
     wishes = project.wishes
     install = _install(project, manifest)
-    start = _start(project, manifest)
+    found = files(project)
+    start = _start(_Folder(project, frozenset(file.path for file in found), install is not None), manifest)
     base, why = (wishes.base, f"base in {SETTINGS}") if wishes.base else _base(project, manifest)
     name = wishes.name or _image_name(_text(manifest, "name")) or _image_name(project.name) or "app"
     scripts = install.scripts if install else ()
@@ -50,7 +77,7 @@ def plan(project: Project) -> Plan:
         version=_text(manifest, "version"),
         base=base,
         root=wishes.workdir or _ROOT,
-        files=files(project),
+        files=found,
         cmd=start.arguments,
         install=install,
         user=wishes.user,
@@ -112,7 +139,7 @@ def _install(project: Project, manifest: Document) -> NpmInstall | None:
     lock = next((name for name in LOCKS if project.has(name)), "")
     if not lock:
         _refuse_foreign(project)
-        if not any(_table(manifest, key) for key in ("dependencies", "optionalDependencies")):
+        if not _wants(manifest):
             return None
         raise InputError(
             f"cannot build {project.folder}: it has dependencies but no lock file, so two builds could differ",
@@ -128,7 +155,7 @@ def _install(project: Project, manifest: Document) -> NpmInstall | None:
     packages = {
         path: cast("Document", entry)
         for path, entry in _table(document, "packages").items()
-        if path and isinstance(entry, dict) and not entry.get("dev") and not entry.get("devOptional")
+        if path and isinstance(entry, dict) and not entry.get("dev")
     }
     scripts = sorted(
         f"{path.rpartition('node_modules/')[2]} {entry.get('version', '')}".strip()
@@ -137,7 +164,11 @@ def _install(project: Project, manifest: Document) -> NpmInstall | None:
     )
     everything = any(entry.get("link") for entry in packages.values())
     count = sum(1 for path in packages if "node_modules/" in path)
-    return NpmInstall(lock, count, tuple(scripts), everything) if packages else None
+    return NpmInstall(lock, count, tuple(scripts), everything) if packages or _wants(manifest) else None
+
+
+def _wants(manifest: Document) -> bool:
+    return any(_table(manifest, key) for key in ("dependencies", "optionalDependencies"))
 
 
 def _refuse_foreign(project: Project) -> None:
@@ -149,28 +180,28 @@ def _refuse_foreign(project: Project) -> None:
             )
 
 
-def _start(project: Project, manifest: Document) -> Start:
-    if project.wishes.command:
-        return Start(project.wishes.command, {}, f"command in {SETTINGS}")
+def _start(folder: _Folder, manifest: Document) -> Start:
+    wishes = folder.project.wishes
+    if wishes.command:
+        return Start(wishes.command, {}, f"command in {SETTINGS}")
+    main = _text(manifest, "main")
     script = _text(_table(manifest, "scripts"), "start")
     if script:
-        return _script(project, script)
-    main = _text(manifest, "main")
+        return _script(folder, script, main)
     for name, why in (
         (main, "main in package.json"),
         ("server.js", "npm's default"),
         ("index.js", "Node's default"),
     ):
-        for path in (name, f"{name}.js", f"{name}/index.js"):
-            if name and project.has(path):
-                return Start((path.removeprefix("./"),), {}, why)
+        if name and (path := folder.find(name)):
+            return Start((path,), {}, why)
     raise InputError(
-        f"cannot build {project.folder}: nothing says what to start",
+        f"cannot build {folder.project.folder}: nothing says what to start",
         hint=f'add "start": "node FILE" to scripts in package.json, or command = ["FILE"] below [app] in {SETTINGS}',
     )
 
 
-def _script(project: Project, script: str) -> Start:
+def _script(folder: _Folder, script: str, main: str) -> Start:
     way_out = f'name the program without a shell, in {SETTINGS}: [app] command = ["FILE", "ARGUMENT"]'
     sign = _SHELL.search(script)
     if sign:
@@ -191,9 +222,13 @@ def _script(project: Project, script: str) -> Start:
             f"cannot start {script!r} (scripts.start in package.json): only the form `node FILE` needs no npm or shell",
             hint=way_out,
         )
-    entry = next((word for word in words[1:] if not word.startswith("-")), "")
-    if entry and not any(project.path(entry + end).is_file() for end in ("", ".js", "/index.js")):
-        raise InputError(f"cannot start {script!r} (scripts.start in package.json): there is no file {entry}")
+    names = [word for word in words[1:] if not word.startswith("-")]
+    # A word may belong to an option before it (node -r MODULE FILE); one of them has to be the program.
+    if names and not any(folder.find(main if word in {".", "./"} and main else word) for word in names):
+        raise InputError(
+            f"cannot start {script!r} (scripts.start in package.json): there is no file {' or '.join(names)}",
+            hint="does it have to be built first, or does .dockerignore leave it out?",
+        )
     return Start(tuple(words[1:]), env, "scripts.start in package.json")
 
 
@@ -207,7 +242,7 @@ def _base(project: Project, manifest: Document) -> tuple[str, str]:
     import semantic_version  # noqa: PLC0415 - start-up time
 
     try:
-        accepted = semantic_version.NpmSpec(wanted)
+        accepted = semantic_version.NpmSpec(_OPERATOR.sub(r"\1", wanted.replace("~>", "~")).strip())
     except ValueError as error:
         raise InputError(f"cannot read engines.node {wanted!r} in {project.path('package.json')}: {error}") from error
     for major in MAJORS:

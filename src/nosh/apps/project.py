@@ -23,7 +23,6 @@ Dockerfile*
 nosh.toml
 nosh.lock
 """
-_FILE_LIMIT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +113,25 @@ def read_wishes(place: str, text: str) -> Wishes:
         name=app.text("name"),
         base=app.text("base"),
         command=app.texts("command"),
-        workdir=app.text("workdir"),
+        workdir=_workdir(app),
         user=app.text("user"),
         env=app.table("env").map_texts(),
         labels=app.table("labels").map_texts(),
         ports=_ports(app),
         exclude=app.texts("exclude"),
-        allow=app.texts("allow-secrets"),
+        allow=tuple(path.removeprefix("./") for path in app.texts("allow-secrets")),
     )
     app.done()
     table.done()
     mistakes.tell()
     return wishes
+
+
+def _workdir(app: Table) -> str:
+    workdir = app.text("workdir")
+    if workdir and (not workdir.startswith("/") or os.path.normpath(workdir) != workdir or workdir == "/"):
+        app.note(f"workdir {workdir!r} has to be a plain absolute path, and not / itself", "workdir")
+    return workdir
 
 
 def _ports(app: Table) -> tuple[int, ...]:
@@ -158,17 +164,24 @@ def _walk(folder: Path, prefix: str, ignored: "ignore.Matcher") -> Iterator[File
         raise InputError(f"cannot read {folder}: {error.strerror}") from error
     for entry in entries:
         path = prefix + entry.name
-        if entry.is_symlink():
-            if not ignored(path):
-                yield File(path, 0, executable=False, target=_target(folder / entry.name, path))
-        elif entry.is_dir(follow_symlinks=False):
-            if path.rpartition("/")[2] not in {".git", "node_modules"}:
+        if entry.is_dir(follow_symlinks=False):
+            # What is never part of an app may be large, and is not even looked at.
+            if entry.name not in {".git", "node_modules"}:
                 yield from _walk(folder / entry.name, path + "/", ignored)
-        elif not entry.is_file(follow_symlinks=False):
-            raise InputError(f"cannot put {path} into an image: it is neither file, folder nor link")
         elif not ignored(path):
-            status = entry.stat(follow_symlinks=False)
-            yield File(path, status.st_size, executable=bool(status.st_mode & 0o111))
+            yield _file(entry, path)
+
+
+def _file(entry: "os.DirEntry[str]", path: str) -> File:
+    if entry.is_symlink():
+        return File(path, 0, executable=False, target=_target(Path(entry.path), path))
+    if not entry.is_file(follow_symlinks=False):
+        raise InputError(
+            f"cannot put {path} into an image: it is neither file, folder nor link",
+            hint="leave it out with .dockerignore",
+        )
+    status = entry.stat(follow_symlinks=False)
+    return File(path, status.st_size, executable=bool(status.st_mode & 0o111))
 
 
 def _target(link: Path, path: str) -> str:

@@ -8,11 +8,24 @@ import re
 from collections.abc import Callable, Iterator
 from posixpath import normpath
 
+from nosh.values.errors import InputError
+
 Matcher = Callable[[str], bool]
+
+# One unit of a pattern: any folders, a class of characters, an escaped character, or a single one.
+_UNIT = re.compile(
+    r"(?P<folders>\*\*/?)|\[(?P<not>\^?)(?P<klass>(?:\\.|[^\]\\])+)\]|\\(?P<escaped>.)|(?P<one>.)", re.DOTALL
+)
+
+_RANGE = re.compile(r"(\\.|.)(?:-(\\.|.))?", re.DOTALL)
 
 
 def matcher(text: str) -> Matcher:
-    """Return a function that says whether a relative path is left out."""
+    """Return a function that says whether a relative path is left out.
+
+    Raises:
+        InputError: a pattern makes no sense.
+    """
     rules = tuple(_rules(text))
 
     def ignored(path: str) -> bool:
@@ -26,34 +39,38 @@ def matcher(text: str) -> Matcher:
 
 
 def _rules(text: str) -> Iterator[tuple[bool, re.Pattern[str]]]:
-    for number, raw in enumerate(text.splitlines()):
-        line = raw.removeprefix("\ufeff") if not number else raw
+    for line in text.removeprefix("\ufeff").split("\n"):
         if line.startswith("#") or not (pattern := line.strip()):
             continue
         leave_out = not pattern.startswith("!")
         pattern = normpath(pattern.removeprefix("!").strip()).lstrip("/")
         if pattern and pattern != ".":
-            yield leave_out, re.compile(_expression(pattern) + r"(?:/.*)?$", re.DOTALL)
+            yield leave_out, _compile(pattern)
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_expression(pattern) + r"(?:/.*)?\Z", re.DOTALL)
+    except re.error as error:
+        raise InputError(f"cannot read the pattern {pattern!r} of .dockerignore: {error.msg}") from error
 
 
 def _expression(pattern: str) -> str:
     result = ""
-    position = 0
-    while position < len(pattern):
-        rest = pattern[position:]
-        if rest.startswith("**"):
-            slash = rest.startswith("**/")
-            result += "(?:.*/)?" if slash else ".*"
-            position += 3 if slash else 2
-            continue
-        if rest.startswith("[") and (klass := re.match(r"\[\^?(?:\\.|[^\]\\])+\]", rest)):
-            result += klass[0]
-            position += len(klass[0])
-            continue
-        if rest.startswith("\\") and len(rest) > 1:
-            result += re.escape(rest[1])
-            position += 2
-            continue
-        result += {"*": "[^/]*", "?": "[^/]"}.get(rest[0]) or re.escape(rest[0])
-        position += 1
+    for unit in _UNIT.finditer(pattern):
+        if unit["folders"]:
+            # At either end it takes anything; between other things it stands for whole folders.
+            at_end = unit.end() == len(pattern)
+            result += ".*" if at_end or (unit[0] == "**" and not unit.start()) else "(?:.*/)?"
+        elif unit["klass"]:
+            result += f"[{unit['not']}{_klass(unit['klass'])}]"
+        elif unit["escaped"]:
+            result += re.escape(unit["escaped"])
+        else:
+            result += {"*": "[^/]*", "?": "[^/]"}.get(unit["one"]) or re.escape(unit["one"])
     return result
+
+
+def _klass(text: str) -> str:
+    # Only ranges and escapes mean something; what else Python's classes know is taken as it stands.
+    return _RANGE.sub(lambda found: "-".join(re.escape(end[-1]) for end in found.groups() if end), text)
