@@ -24,11 +24,12 @@ from nosh.engines.commandline import CommandLine
 from nosh.engines.engine import Available, Engine, Order, Skipped, port
 from nosh.engines.run import Running
 from nosh.engines.sandbox import Sandbox
-from nosh.oci import images
+from nosh.oci import edit, images
 from nosh.oci.image import Image
 from nosh.outside import ports, process
 from nosh.outside.ports import Port
 from nosh.outside.store import Store
+from nosh.values import platform as platforms
 from nosh.values.errors import EngineError, NotFoundError, UsageError
 
 NAME = "nosh-test:1"
@@ -159,7 +160,7 @@ import json, os, sys
 from pathlib import Path
 from nosh.engines import run as running
 from nosh.engines.engine import Order
-from nosh.oci import images
+from nosh.oci import edit, images
 state, folder, name, tag = sys.argv[1:]
 engine = next(engine for engine in running.engines(dict(os.environ), Path(state)) if engine.name == name)
 sys.exit(engine.run(Order(images.read(Path(folder), "one:1"), tag, args=("serve",))))
@@ -274,6 +275,17 @@ def test_an_image_is_laid_out_once(image: Image, tmp_path: Path) -> None:
     root = engine.lay_out(image)
     assert (root / "etc/passwd").read_text().startswith("root")
     assert engine.lay_out(Image(image.manifest_bytes, image.config_bytes, _never)) == root
+
+
+def test_a_program_of_another_machine_says_for_which_one_it_is(image: Image, tmp_path: Path) -> None:
+    engine = Sandbox(tmp_path)
+    if not isinstance(engine.available(), Available):
+        pytest.skip("this machine gives no namespaces")
+    other = next(one for one in platforms.ALL if one.architecture != image.config.platform.architecture)
+    foreign = edit.configure(image, replace(image.config, platform=other, entrypoint=("/etc/passwd",)))
+    with pytest.raises(EngineError) as caught:
+        engine.run(order_of(foreign))
+    assert f"the image is for {other}" in caught.value.hint
 
 
 def test_stopping_what_is_not_there(tmp_path: Path) -> None:

@@ -242,9 +242,9 @@ class Context:
             (self.settings.mirror, "config.toml"),
         ):
             if address:
-                if "://" not in address and not address.startswith("file:"):
+                if not address.startswith(("http://", "https://", "file:")):
                     raise UsageError(
-                        f"cannot use mirror {address!r} ({said_by}): it is no address",
+                        f"cannot use mirror {address!r} ({said_by}): it is no address that nosh can ask",
                         hint="as in https://HOST/debian",
                     )
                 return (mirrors.named(address, said_by),)

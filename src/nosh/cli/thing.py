@@ -58,9 +58,17 @@ def read(text: str) -> Thing:
     if path.suffix == ".toml":
         recipe = _recipe(path)
         return Thing(recipe.name, recipe=recipe)
+    if path.is_file():
+        raise InputError(
+            f"cannot build {text!r}: it is a file, and no recipe",
+            hint="give the folder of the app, or a recipe (*.toml)",
+        )
+    if "/" in text:
+        raise NotFoundError(f"cannot build {text!r}: there is no such folder or recipe file")
+    shown = [name for name in catalogue.names() if not catalogue.find(name).hidden]
     raise NotFoundError(
         f"cannot build {text!r}: there is no such folder, recipe file or name in the catalogue",
-        hint=hint(family, catalogue.names()) or "see `nosh catalogue`, or give the folder of an app",
+        hint=hint(family, shown) or "see `nosh catalogue`, or give the folder of an app",
     )
 
 

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nosh.oci.manifest import Descriptor
 from nosh.outside import extract, sandbox, sandbox_watch, store
 from nosh.outside.extract import Member
 from nosh.outside.sandbox import Launch
+from nosh.values import platform as platforms
 from nosh.values.digest import hex_of
 from nosh.values.errors import EngineError, InputError
 
@@ -40,12 +42,14 @@ class Sandbox:
 
     def run(self, order: Order) -> int:
         """Run an image in the foreground and return its exit code."""
-        return sandbox.run(self._launch(order, order.container or "nosh"))
+        with _platform_told(order):
+            return sandbox.run(self._launch(order, order.container or "nosh"))
 
     def start(self, order: Order) -> str:
         """Start an image in the background and return its name."""
         name = order.container or order.name.partition(":")[0].replace("/", "-")
-        sandbox_watch.start(self._launch(order, name), name, self._state)
+        with _platform_told(order):
+            sandbox_watch.start(self._launch(order, name), name, self._state)
         return name
 
     @property
@@ -97,6 +101,19 @@ class Sandbox:
             if not root.exists():
                 extract.lay((_members(image, layer) for layer in image.layers), root)
         return root
+
+
+@contextmanager
+def _platform_told(order: Order) -> Iterator[None]:
+    """Say so in the hint if what failed is a program of another machine; with an emulator it may well run."""
+    try:
+        yield
+    except EngineError as error:
+        wanted, ours = order.image.config.platform, platforms.parse(platforms.host())
+        if wanted == ours:
+            raise
+        hint = f"the image is for {wanted} and this machine is {ours}: build it with --platform {ours}"
+        raise EngineError(error.message, hint=hint) from error
 
 
 def _signal(text: str) -> int:

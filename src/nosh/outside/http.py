@@ -251,7 +251,8 @@ def _read_file(url: str, write: Callable[[bytes], object], limit: int) -> None:
 
 def _reason(error: Exception) -> str:
     text = str(getattr(error, "reason", "") or error)
-    return text.rpartition(": ")[2] if text.startswith("<") else text
+    # What stands before the last colon is how the library calls its connection.
+    return text.rpartition(": ")[2] if text.startswith(("<", "HTTP")) else text
 
 
 def redact(url: str) -> str:
