@@ -12,10 +12,12 @@ from nosh.values.piece import Node
 from nosh.values.platform import Platform
 
 # Folders in which addons keep builds for other systems: node-gyp-build's, napi-rs's and node-pre-gyp's names.
+# What follows "linux" in the GNU triplets of Python's modules is no processor.
 _SYSTEM = re.compile(
-    r"(?:^|[-_./])(linux|linuxmusl|darwin|win32|freebsd|android|openbsd|sunos|aix)[-_](?P<cpu>[a-z0-9]+)"
+    r"(?:^|[-_./])(linux|linuxmusl|darwin|win32|freebsd|android|openbsd|sunos|aix)[-_]"
+    r"(?:(?:glibc|unknown)[-_])?(?!gnu|musl)(?P<cpu>x86_64|[a-z0-9]+)"
 )
-_MUSL = re.compile(r"(?:^|[-_.])musl(?:[-_.]|$)|linuxmusl")
+_MUSL = re.compile(r"(?:^|[-_.])musl(?:[-_./]|$)|linuxmusl")
 _LINKS = 40
 
 
@@ -51,9 +53,8 @@ def _foreign(path: str, platform: Platform) -> bool:
     if _MUSL.search(path):
         return True
     systems = list(_SYSTEM.finditer(path))
-    return bool(systems) and not any(
-        match[1] == platform.os and match["cpu"] in {platform.node, platform.architecture} for match in systems
-    )
+    cpus = {platform.node, platform.architecture, platform.triplet.partition("-")[0]}
+    return bool(systems) and not any(match[1] == platform.os and match["cpu"] in cpus for match in systems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class _Image:
     platform: Platform
 
     def find(self, path: str) -> Node | None:
-        """Return what stands at a path, all links on the way followed."""
+        """Return what stands at a path, all links on the way followed; of a hard link, the file it names."""
         parts = [part for part in path.split("/") if part]
         done = ""
         steps = 0
@@ -78,6 +79,8 @@ class _Image:
                 parts = [*[part for part in posixpath.join(start, target).split("/") if part], *parts]
                 done = ""
         place = self.tree.get(done)
+        if place and place.node.entry.kind is Kind.HARDLINK:
+            place = self.tree.get(place.node.entry.target)
         return place.node if place else None
 
     def folders(self) -> tuple[str, ...]:

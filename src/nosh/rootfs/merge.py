@@ -40,7 +40,7 @@ def lay(below: Tree, pieces: Sequence[tuple[str, Piece]], *, replaces: Iterable[
     Args:
         below: what the levels below have.
         pieces: owner and piece.
-        replaces: owners that may bring a path again, as generated files do.
+        replaces: owners that may bring a file again, as generated files do.
 
     Raises:
         ConflictError: two owners bring a path with different contents, or one writes through another's link.
@@ -50,17 +50,20 @@ def lay(below: Tree, pieces: Sequence[tuple[str, Piece]], *, replaces: Iterable[
     wanted: dict[str, Entry] = {}
     duplicates: dict[str, list[str]] = {}
     for owner, piece in pieces:
+        own: set[str] = set()
         for directory in piece.directories:
             _directory(tree, owner, directory, wanted)
         for node in piece.nodes:
             _parents(tree, owner, node.entry, wanted)
             there = tree.get(node.entry.path)
-            if there and owner not in free:
+            if there and (owner not in free or there.node.entry.kind is Kind.DIRECTORY):
                 if not _same(there.node, node):
                     raise _conflict(node.entry.path, there.owner, owner)
-                duplicates.setdefault(owner, []).append(node.entry.path)
+                if node.entry.path not in own:
+                    duplicates.setdefault(owner, []).append(node.entry.path)
             else:
                 tree[node.entry.path] = Place(owner, node)
+            own.add(node.entry.path)
     directories = tuple(wanted[path] for path in sorted(wanted))
     return Merged(tree, directories, {owner: tuple(paths) for owner, paths in duplicates.items()})
 

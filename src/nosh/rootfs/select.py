@@ -65,14 +65,14 @@ def _moved(entry: Entry) -> Entry:
 
 def _matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     match = _compile(tuple(patterns))
-    return lambda path: match is not None and match.match(path) is not None
+    return lambda path: match is not None and match.fullmatch(path) is not None
 
 
 @lru_cache(maxsize=64)
 def _compile(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
     if not patterns:
         return None
-    return re.compile("|".join(f"(?:{_expression(pattern)})$" for pattern in patterns))
+    return re.compile("|".join(map(_expression, patterns)), re.DOTALL)
 
 
 def _expression(pattern: str) -> str:
