@@ -13,6 +13,8 @@ _MAGIC = b"!<arch>\n"
 _HEADER = 60
 # Debian's largest control archive is under 2 MiB unpacked; what is larger fills memory on purpose.
 _CONTROL_LIMIT = 64 << 20
+# The last second that a tar header can hold (in the year 2242).
+_TIME_LIMIT = 0o77777777777
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def read(file: BinaryIO) -> Archive:
     Raises:
         FormatError: it is not a package of format 2.x, or damaged.
     """
-    members = _members(file)
+    members = (member for member in _members(file) if not member[0].startswith("_"))
     name, version, made = next(members, ("", None, 0))
     if name != "debian-binary" or version is None or not version.read(4).startswith(b"2."):
         raise FormatError("cannot read package: it is not a .deb of format 2.x")
@@ -47,8 +49,7 @@ def read(file: BinaryIO) -> Archive:
     for name, part, _ in members:
         if name.startswith("data.tar"):
             return Archive(control, made, tar.read(compression.decompress(part)))
-        if not name.startswith("_"):
-            raise FormatError(f"cannot read package: unexpected member {name!r}")
+        raise FormatError(f"cannot read package: unexpected member {name!r}")
     raise FormatError("cannot read package: it has no data archive")
 
 
@@ -76,6 +77,8 @@ def _members(file: BinaryIO) -> Iterator[tuple[str, BinaryIO, int]]:
         name, made, size = header[:16].rstrip(b" /"), header[16:28].strip(), header[48:58].strip()
         if len(header) < _HEADER or header[58:] != b"`\n" or not size.isdigit() or not made.isdigit():
             raise FormatError("cannot read package: a member's header is damaged")
+        if int(made) > _TIME_LIMIT:
+            raise FormatError(f"cannot read package: it says it was made {int(made)} seconds after 1970")
         start, position = position + _HEADER, position + _HEADER + int(size)
         if position > end:
             raise FormatError("cannot read package: it ends inside a member")

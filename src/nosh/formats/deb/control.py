@@ -13,9 +13,11 @@ def paragraphs(text: str) -> Iterator[Fields]:
     Raises:
         FormatError: a line is neither a field nor a continuation.
     """
+    # Only a newline ends a line here; other signs that Unicode gives that meaning may stand in values.
+    lines = text.replace("\r\n", "\n").split("\n")
     fields: Fields = {}
     name = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             if fields:
                 yield fields
@@ -28,7 +30,9 @@ def paragraphs(text: str) -> Iterator[Fields]:
             name, colon, value = line.partition(":")
             if not colon:
                 raise FormatError(f"cannot read fields: line {number} has no colon: {line[:80]!r}")
-            fields[name] = value.strip()
+            if not name:
+                raise FormatError(f"cannot read fields: line {number} has no name before its colon")
+            fields[name] = value.strip(" \t")
     if fields:
         yield fields
 

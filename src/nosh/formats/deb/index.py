@@ -1,11 +1,14 @@
 """Reading a list of packages (the `Packages` file of a Debian repository)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nosh.values.errors import FormatError
 
 _WANTED = (b"Version", b"Architecture", b"Source", b"Filename", b"Size", b"SHA256")
+_SIZE = re.compile(r"[0-9]{1,18}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ def read(data: bytes) -> Iterator[Listed]:
     """Yield every package of a list.
 
     Raises:
-        FormatError: a stanza lacks a field that every package has.
+        FormatError: a stanza lacks a field that every package has, or has no size or digest in it.
     """
     for stanza in data.split(b"\n\n"):
         if stanza.strip():
@@ -35,8 +38,8 @@ def read(data: bytes) -> Iterator[Listed]:
 def _listed(stanza: bytes) -> Listed:
     name = _field(stanza, b"Package")
     version, architecture, source, filename, size, sha256 = (_field(stanza, key) for key in _WANTED)
-    if not (name and version and architecture and filename and size.isdigit() and len(sha256) == 64):
-        raise FormatError(f"cannot read package list: the stanza of {name or '?'} lacks a field")
+    if not (name and version and architecture and filename and _SIZE.fullmatch(size) and _DIGEST.fullmatch(sha256)):
+        raise FormatError(f"cannot read package list: the stanza of {name or '?'} lacks a field or has a malformed one")
     return Listed(name, version, architecture, source.partition(" ")[0] or name, filename, int(size), sha256)
 
 

@@ -3,9 +3,15 @@
 import re
 from functools import lru_cache
 
-Key = tuple[int, tuple[tuple[tuple[int, ...], int], ...], tuple[tuple[tuple[int, ...], int], ...]]
+# How many digits and which: of that many digits a version may have, Python makes no number.
+_Number = tuple[int, str]
+_Parts = tuple[tuple[tuple[int, ...], _Number], ...]
+Key = tuple[_Number, _Parts, _Parts]
 
 _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
+_ZERO: _Number = (0, "")
+# The end sorts after "~" and before every other sign.
+_END = ((0,), _ZERO)
 
 
 @lru_cache(maxsize=4096)
@@ -15,15 +21,20 @@ def key(version: str) -> Key:
     if not colon:
         epoch, rest = "0", version
     upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
-    return int(epoch) if epoch.isdigit() else 0, _alternate(upstream), _alternate(revision)
+    return _number(epoch) if epoch.isdecimal() else _ZERO, _alternate(upstream), _alternate(revision)
 
 
-def _alternate(text: str) -> tuple[tuple[tuple[int, ...], int], ...]:
-    found = [((*(_weight(sign) for sign in signs), 0), int(digits or "0")) for signs, digits in _PARTS.findall(text)]
-    while found and found[-1] == ((0,), 0):
+def _alternate(text: str) -> _Parts:
+    found = [((*(_weight(sign) for sign in signs), 0), _number(digits)) for signs, digits in _PARTS.findall(text)]
+    # All but the first part begin with a sign, so that an empty one is where the version ends: it is the end itself.
+    if len(found) > 1 and found[-1] == _END:
         found.pop()
-    # The end sorts after "~" and before every other sign.
-    return (*found, ((0,), 0))
+    return (*found, _END)
+
+
+def _number(digits: str) -> _Number:
+    digits = digits.lstrip("0")
+    return len(digits), digits
 
 
 def _weight(sign: str) -> int:
