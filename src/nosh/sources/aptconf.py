@@ -48,13 +48,10 @@ def one_line_style(text: str) -> Iterator[Line]:
     """Yield the repositories of lines like ``deb [signed-by=F] URI SUITE COMPONENT…``."""
     for line in text.splitlines():
         match = re.match(r"\s*deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<rest>[^#]+)", line)
-        if not match:
-            continue
-        uri, _, rest = match["rest"].strip().partition(" ")
-        suite, *components = rest.split() or [""]
-        options = dict(pair.partition("=")[::2] for pair in (match["options"] or "").split())
-        if suite:
-            yield Line(uri, suite, tuple(components), options.get("signed-by", ""))
+        words = match["rest"].split() if match else []
+        if match and len(words) > 1:
+            options = dict(pair.partition("=")[::2] for pair in (match["options"] or "").split())
+            yield Line(words[0], words[1], tuple(words[2:]), options.get("signed-by", ""))
 
 
 def deb822_style(text: str) -> Iterator[Line]:
@@ -97,7 +94,7 @@ def parse_settings(text: str) -> dict[str, str]:
     for match in _TOKEN.finditer(text):
         sign = match["sign"]
         if match["text"]:
-            words.append(match["text"].strip('"'))
+            words.append(_unquoted(match["text"]))
         elif sign == "{":
             scopes.append(words[0] if words else "")
             words = []
@@ -108,3 +105,7 @@ def parse_settings(text: str) -> dict[str, str]:
             if sign == "}" and scopes:
                 scopes.pop()
     return found
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if text.startswith('"') else text

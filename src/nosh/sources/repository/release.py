@@ -1,13 +1,17 @@
 """A suite's Release file: which package lists there are, and until when to believe it (Debian repository format)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from nosh.formats.deb import control
 from nosh.values import digest
 from nosh.values.digest import Digest
 from nosh.values.errors import FormatError, VerificationError
+
+_SIZE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +60,18 @@ def read(text: str) -> ReleaseFile:
 
 def _time(text: str) -> int:
     try:
-        return int(parsedate_to_datetime(text).timestamp())
-    except ValueError:
-        raise FormatError(f"{text!r} is not a date") from None
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        raise FormatError(f"{text[:80]!r} is not a date") from None
+    # The zone "-0000" says no more than that it is UTC (RFC 5322 §3.3); the machine's own zone plays no part.
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def _listing(line: str) -> Listing:
     if not line.strip():
         return Listing("", Digest(""), 0)
     parts = line.split()
-    if len(parts) != 3 or not parts[1].isdigit():
+    if len(parts) != 3 or not _SIZE.fullmatch(parts[1]):
         raise FormatError(f"its line {line[:80]!r} is no digest, size and path")
     return Listing(parts[2], digest.from_hex(parts[0]), int(parts[1]))
 
