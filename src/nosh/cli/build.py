@@ -16,6 +16,8 @@ from nosh.values import platform as platforms
 from nosh.values.errors import UsageError
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from nosh.apps.plan import Plan
     from nosh.apps.project import Project
     from nosh.build import Base
@@ -37,13 +39,14 @@ def main(argv: list[str]) -> int:
     target = thing.read(options.thing)
     variant = options.variant or target.variant
     platform = platforms.parse(options.platform or platforms.host())
-    destinations = tuple(destination.parse(text) for text in options.output)
+    destinations = destination.parse_all(options.output, images=2 if options.with_debug and variant != "debug" else 1)
     with ctx.progress as progress:
         shop = ctx.workshop(progress)
         order = _Order(ctx, shop, ctx.connect(progress), platform, variant, destinations)
         results = _app(order, target.project) if target.project else _base(order, target)
     if results:
-        _print(results, ctx)
+        # An archive on standard output has it for itself.
+        _print(results, ctx, sys.stderr if any(one.place == "-" for one in destinations) else sys.stdout)
     return 0
 
 
@@ -207,7 +210,7 @@ def _show(text: "partial[str]", document: "partial[dict[str, object]]", ctx: "Co
     sys.stdout.write(json.dumps(document(), indent=2) + "\n" if ctx.options.format == "json" else text())
 
 
-def _print(results: "list[Result]", ctx: "Context") -> None:
+def _print(results: "list[Result]", ctx: "Context", out: "TextIO") -> None:
     from nosh.report import built  # noqa: PLC0415 - start-up time
 
     if ctx.options.format == "json":
@@ -216,10 +219,10 @@ def _print(results: "list[Result]", ctx: "Context") -> None:
         document, *others = [built.document(one, provenance(one.base.jobs, ctx.store)) for one in results]
         if others:
             document["debug"] = others[0]
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        out.write(json.dumps(document, indent=2) + "\n")
         return
     # The digest that scripts take is the last line, and that of the image that was asked for.
     for result in reversed(results):
         if not ctx.options.quiet:
             sys.stderr.write(built.summary(result))
-    sys.stdout.write(f"{results[0].image.digest}\n")
+    out.write(f"{results[0].image.digest}\n")

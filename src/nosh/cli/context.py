@@ -203,7 +203,7 @@ class Context:
 
     def _epoch(self) -> int:
         text = self.environment.get("SOURCE_DATE_EPOCH", "")
-        if text and not text.isdigit():
+        if text and not text.isdecimal():
             raise UsageError(
                 f"cannot use SOURCE_DATE_EPOCH {text!r}: it is no count of seconds",
                 hint="set it to `date +%s`",

@@ -1,6 +1,7 @@
 """Where an image goes besides nosh's own images: folders and files, as `-o` names them."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,24 @@ def parse(text: str) -> Destination:
     if place != "-" and not parent.is_dir():
         raise UsageError(f"cannot write to {text!r}: there is no folder {parent}")
     return Destination(kind, place)
+
+
+def parse_all(texts: Sequence[str], *, images: int) -> tuple[Destination, ...]:
+    """Read all places that this many images go to.
+
+    Raises:
+        UsageError: one of them is wrong, or has no room for them.
+    """
+    found = tuple(parse(text) for text in texts)
+    for one in found:
+        if images > 1 and (one.kind != "oci" or ":" in one.place):
+            raise UsageError(
+                f"cannot write {images} images to {one.place!r}: it has room for one",
+                hint="write them to a folder, as in -o DIR, or build them one after the other",
+            )
+    if sum(one.place == "-" for one in found) > 1:
+        raise UsageError("cannot write to standard output twice")
+    return found
 
 
 def write(image: "Image", name: str, destination: Destination) -> None:

@@ -38,7 +38,8 @@ class Plain:
     def end(self, step: str, summary: str) -> None:
         """Print the step's line."""
         with self._lock:
-            taken = clock.elapsed() - self._started.pop(step, clock.elapsed())
+            now = clock.elapsed()
+            taken = now - self._started.pop(step, now)
             if not self._quiet:
                 self._stream.write(f"{step}: {summary} ({taken:.1f} s)\n")
 
@@ -74,7 +75,7 @@ class Bars:
 
             console = Console(file=self._stream, no_color=not self._color)
             self._progress = Progress(
-                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+                SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(),
                 console=console, transient=True,
             )  # fmt: skip
             self._progress.start()
@@ -97,12 +98,19 @@ class Bars:
             progress = self._started()
             if step in self._tasks:
                 progress.remove_task(self._tasks.pop(step))
-            progress.console.print(f"[green]✓[/] {step}: {summary}", highlight=False)
+            _line(progress, "green", "✓", f"{step}: {summary}")
 
     def warn(self, message: str) -> None:
         """Print a warning above the bars."""
         with self._lock:
-            self._started().console.print(f"[yellow]warning:[/] {message}", highlight=False)
+            _line(self._started(), "yellow", "warning:", message)
+
+
+def _line(progress: "Progress", style: str, mark: str, message: str) -> None:
+    from rich.text import Text  # noqa: PLC0415 - only with a terminal
+
+    # A message is no markup: what stands in brackets is part of it.
+    progress.console.print(Text.assemble((mark, style), " ", message), highlight=False, soft_wrap=True)
 
 
 def progress(mode: str, *, quiet: bool, color: bool) -> Plain | Bars:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 def size(count: float) -> str:
     """Return a count of bytes as people write it, in powers of 1000 (``47.3 MB``)."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
+        if round(count, 1) < 1000 or unit == "GB":
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("the last unit takes everything")
