@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nosh.oci import shape
+from nosh.oci.shape import text, texts
 from nosh.values.digest import Digest, parse
 from nosh.values.errors import FormatError
 from nosh.values.platform import Platform
@@ -101,32 +103,32 @@ def read(data: bytes) -> Config:
         document = json.loads(data)
         run = document.get("config") or {}
         return Config(
-            platform=Platform(document["architecture"], document.get("variant") or "", document["os"]),
-            created=document.get("created") or "",
-            user=run.get("User") or "",
-            env=tuple(_pair(text) for text in run.get("Env") or ()),
-            entrypoint=tuple(run.get("Entrypoint") or ()),
-            cmd=tuple(run.get("Cmd") or ()),
-            workdir=run.get("WorkingDir") or "",
-            labels=dict(run.get("Labels") or {}),
-            ports=tuple(run.get("ExposedPorts") or ()),
-            stop_signal=run.get("StopSignal") or "",
-            diff_ids=tuple(parse(text) for text in document["rootfs"]["diff_ids"]),
+            platform=Platform(text(document["architecture"]), text(document.get("variant")), text(document["os"])),
+            created=text(document.get("created")),
+            user=text(run.get("User")),
+            env=tuple(_pair(variable) for variable in texts(run.get("Env"))),
+            entrypoint=texts(run.get("Entrypoint")),
+            cmd=texts(run.get("Cmd")),
+            workdir=text(run.get("WorkingDir")),
+            labels=shape.table(run.get("Labels")),
+            ports=texts(list(run.get("ExposedPorts") or ())),
+            stop_signal=text(run.get("StopSignal")),
+            diff_ids=tuple(parse(one) for one in texts(document["rootfs"]["diff_ids"])),
             history=tuple(_read_history(entry) for entry in document.get("history") or ()),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except shape.WRONG as error:
         raise FormatError(f"cannot read image configuration: {error!r}") from error
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
+def _pair(variable: str) -> tuple[str, str]:
+    name, _, value = variable.partition("=")
     return name, value
 
 
 def _read_history(entry: Mapping[str, object]) -> History:
     return History(
-        created_by=str(entry.get("created_by") or ""),
-        created=str(entry.get("created") or ""),
-        comment=str(entry.get("comment") or ""),
+        created_by=text(entry.get("created_by")),
+        created=text(entry.get("created")),
+        comment=text(entry.get("comment")),
         empty=bool(entry.get("empty_layer")),
     )

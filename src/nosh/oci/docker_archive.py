@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from typing import BinaryIO
 
 from nosh.formats import tar
 from nosh.oci import layout
@@ -39,13 +40,10 @@ def write(image: Image, write_bytes: Callable[[bytes], object], name: str, *, do
         )
     for directory in ("blobs", "blobs/sha256"):
         write_bytes(tar.header(Entry(directory, Kind.DIRECTORY, 0o755)))
-    for digest, size, contents in sorted(layout.blobs(image), key=lambda blob: blob[0]):
+    for digest, size, open_ in sorted(layout.blobs(image), key=lambda blob: blob[0]):
         write_bytes(tar.header(Entry(_place(digest), Kind.FILE, 0o644, size=size)))
-        if isinstance(contents, bytes):
-            write_bytes(contents)
-        else:
-            with contents:
-                _copy(iter(lambda file=contents: file.read(1 << 20), b""), write_bytes, digest)  # type: ignore[misc] # the default binds the loop's value
+        with open_() as contents:
+            _copy(contents, write_bytes, digest)
         write_bytes(tar.padding(size))
     about = layout.descriptor(image, name)
     if docker:
@@ -78,10 +76,9 @@ def _small(write_bytes: Callable[[bytes], object], path: str, data: bytes) -> No
     write_bytes(tar.padding(len(data)))
 
 
-def _copy(chunks: Iterator[bytes], write_bytes: Callable[[bytes], object], expected: Digest) -> None:
-
+def _copy(contents: BinaryIO, write_bytes: Callable[[bytes], object], expected: Digest) -> None:
     found = hashlib.sha256()
-    for chunk in chunks:
-        found.update(chunk)
-        write_bytes(chunk)
+    while data := contents.read(1 << 20):
+        found.update(data)
+        write_bytes(data)
     check_digest(Digest("sha256:" + found.hexdigest()), expected)

@@ -1,5 +1,6 @@
 """nosh's own images: one OCI image layout in the data folder, with names like ``hello:latest``."""
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from pathlib import Path
 from nosh.oci import layout
 from nosh.oci import manifest as manifests
 from nosh.oci.image import Image
-from nosh.oci.manifest import Index
+from nosh.oci.manifest import Descriptor, Index
 from nosh.outside import store
 from nosh.outside.store import Store
 from nosh.values.digest import Digest
-from nosh.values.errors import NotFoundError, UsageError
+from nosh.values.errors import Error, NotFoundError, UsageError
 from nosh.values.suggest import hint
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -52,8 +55,7 @@ def write(image: Image, folder: Path, name: str, cache: Store) -> None:
     Raises:
         StoreError: the disk is full or not writable.
     """
-    layout.put(image, folder, link_from=cache.root)
-    layout.name(folder, layout.descriptor(image, full_name(name)))
+    layout.add(image, folder, layout.descriptor(image, full_name(name)), link_from=cache.root)
 
 
 def read(folder: Path, name: str) -> Image:
@@ -62,10 +64,13 @@ def read(folder: Path, name: str) -> Image:
     Raises:
         NotFoundError: there is none.
     """
-    full = full_name(name)
+    return layout.open_image(folder, _find(folder, full_name(name)).digest)
+
+
+def _find(folder: Path, full: str) -> Descriptor:
     for item in _index(folder).manifests:
         if item.annotations.get(layout.NAME) == full:
-            return layout.open_image(folder, item.digest)
+            return item
     known = [item.annotations.get(layout.NAME, "") for item in _index(folder).manifests]
     raise NotFoundError(
         f"cannot find image {full}: nosh has none of that name",
@@ -91,13 +96,13 @@ def listing(folder: Path) -> Iterator[Named]:
 
 
 def remove(folder: Path, name: str) -> None:
-    """Take a name away, and every blob that no other image needs.
+    """Take a name away, and every blob that no other image needs; the image may be damaged.
 
     Raises:
         NotFoundError: there is no image of that name.
     """
     full = full_name(name)
-    read(folder, full)
+    _find(folder, full)
     with store.lock_file(folder / ".lock"):
         kept = tuple(item for item in _index(folder).manifests if item.annotations.get(layout.NAME) != full)
         store.replace(folder / "index.json", manifests.render_index(Index(kept)))
@@ -107,7 +112,12 @@ def remove(folder: Path, name: str) -> None:
 def _sweep(folder: Path, kept_digests: set[Digest]) -> None:
     needed = set(kept_digests)
     for digest in kept_digests:
-        image = layout.open_image(folder, digest)
+        try:
+            image = layout.open_image(folder, digest)
+        except Error as error:
+            # Nobody knows what a damaged image needs: nothing goes before it does.
+            log.warning("nothing is swept from %s: %s", folder, error.message)
+            return
         needed |= {image.manifest.config.digest, *(layer.digest for layer in image.layers)}
     names = {digest.partition(":")[2] for digest in needed}
     with store.guard("remove", folder):

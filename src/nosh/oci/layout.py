@@ -1,7 +1,9 @@
 """OCI image layouts: a folder of blobs and an index of names (image-spec `image-layout.md`)."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,12 +29,12 @@ def descriptor(image: Image, name: str) -> Descriptor:
     )
 
 
-def blobs(image: Image) -> Iterator[tuple[Digest, int, BinaryIO | bytes]]:
-    """Yield digest, size and contents of every blob of an image: layers, configuration, manifest."""
+def blobs(image: Image) -> Iterator[tuple[Digest, int, Callable[[], BinaryIO]]]:
+    """Yield digest, size and a way to the contents of every blob of an image: layers, configuration, manifest."""
     for layer in dict.fromkeys((layer.digest, layer.size) for layer in image.layers):
-        yield *layer, image.open(layer[0])
-    yield image.manifest.config.digest, len(image.config_bytes), image.config_bytes
-    yield image.digest, len(image.manifest_bytes), image.manifest_bytes
+        yield *layer, partial(image.open, layer[0])
+    yield image.manifest.config.digest, len(image.config_bytes), partial(BytesIO, image.config_bytes)
+    yield image.digest, len(image.manifest_bytes), partial(BytesIO, image.manifest_bytes)
 
 
 def read_index(folder: Path) -> Index:
@@ -88,25 +90,36 @@ def _small(folder: Path, digest: Digest) -> bytes:
     return data
 
 
-def put(image: Image, folder: Path, *, link_from: Path | None = None) -> None:
-    """Bring an image's blobs into a layout, by hard link where they are files of `link_from`.
+def add(image: Image, folder: Path, item: Descriptor, *, link_from: Path | None = None) -> None:
+    """Bring an image into a layout under the name in its descriptor, taking the name from another one.
+
+    The layout is made if it is not there; one process at a time changes it.
+
+    Args:
+        image: what to bring.
+        folder: the layout.
+        item: how the index names the image, see `descriptor`.
+        link_from: blobs that are files of this folder are shared by hard link where that is possible.
 
     Raises:
         StoreError: the disk is full or not writable.
         VerificationError: a layer has other contents than its digest says.
     """
-    for digest, size, contents in blobs(image):
-        target = store.blob_path(folder, digest)
-        with store.guard("write", folder):
-            there = target.stat().st_size == size if target.exists() else False
-        if there:
-            pass
-        elif isinstance(contents, bytes):
-            store.replace(target, contents)
-        elif link_from is None or not store.link(store.blob_path(link_from, digest), target):
-            _copy(contents, folder, digest)
-        if not isinstance(contents, bytes):
-            contents.close()
+    with store.lock_file(folder / ".lock"):
+        mark = folder / "oci-layout"
+        if not mark.exists():
+            store.replace(mark, MARK)
+        for digest, size, open_ in blobs(image):
+            target = store.blob_path(folder, digest)
+            with store.guard("write", folder):
+                there = target.exists() and target.stat().st_size == size
+            if there or (link_from and store.link(store.blob_path(link_from, digest), target)):
+                continue
+            with open_() as contents:
+                _copy(contents, folder, digest)
+        with contextlib.suppress(OSError):
+            (folder / "tmp").rmdir()
+        _name(folder, item)
 
 
 def _copy(contents: BinaryIO, folder: Path, digest: Digest) -> None:
@@ -117,18 +130,13 @@ def _copy(contents: BinaryIO, folder: Path, digest: Digest) -> None:
         writer.commit()
 
 
-def name(folder: Path, item: Descriptor) -> None:
-    """Give an image of a layout its name, taking it from another one; the layout is made if it is not there."""
-    with store.lock_file(folder / ".lock"):
-        mark = folder / "oci-layout"
-        if not mark.exists():
-            store.replace(mark, MARK)
-        known = read_index(folder).manifests if (folder / "index.json").exists() else ()
-        wanted = item.annotations.get(NAME)
-        others = tuple(other for other in known if other.annotations.get(NAME) != wanted)
-        kept = sorted((*others, item), key=lambda one: (one.annotations.get(NAME, ""), one.digest))
-        if tuple(kept) != known:
-            store.replace(folder / "index.json", manifests.render_index(Index(tuple(kept))))
+def _name(folder: Path, item: Descriptor) -> None:
+    known = read_index(folder).manifests if (folder / "index.json").exists() else ()
+    wanted = item.annotations.get(NAME)
+    others = tuple(other for other in known if other.annotations.get(NAME) != wanted)
+    kept = sorted((*others, item), key=lambda one: (one.annotations.get(NAME, ""), one.digest))
+    if tuple(kept) != known:
+        store.replace(folder / "index.json", manifests.render_index(Index(tuple(kept))))
 
 
 def write(image: Image, folder: Path, tag: str = "latest") -> None:
@@ -137,13 +145,13 @@ def write(image: Image, folder: Path, tag: str = "latest") -> None:
     Raises:
         InputError: the folder is there and is something else.
         StoreError: the disk is full or not writable.
+        VerificationError: a layer has other contents than its digest says.
     """
-    if folder.exists() and not (folder / "oci-layout").exists() and any(folder.iterdir()):
-        raise InputError(
-            f"cannot write image layout {folder}: the folder is there and holds something else",
-            hint="name a new or an empty folder",
-        )
-    put(image, folder)
-    name(folder, descriptor(image, tag))
-    with contextlib.suppress(OSError):
-        (folder / "tmp").rmdir()
+    with store.guard("read", folder):
+        other = folder.exists() and not (folder / "oci-layout").exists()
+        if other and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(
+                f"cannot write image layout {folder}: the folder is there and holds something else",
+                hint="name a new or an empty folder",
+            )
+    add(image, folder, descriptor(image, tag))

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nosh.oci import shape
+from nosh.oci.shape import table, text
 from nosh.values.digest import Digest, parse
 from nosh.values.errors import FormatError
 from nosh.values.platform import Platform
@@ -98,9 +100,9 @@ def read(data: bytes) -> Manifest:
         return Manifest(
             config=_descriptor(document["config"]),
             layers=_descriptors(document["layers"]),
-            annotations=dict(document.get("annotations") or {}),
+            annotations=table(document.get("annotations")),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except shape.WRONG as error:
         raise FormatError(f"cannot read image manifest: {error!r}") from error
 
 
@@ -114,9 +116,9 @@ def read_index(data: bytes) -> Index:
         document = json.loads(data)
         return Index(
             manifests=_descriptors(document["manifests"]),
-            annotations=dict(document.get("annotations") or {}),
+            annotations=table(document.get("annotations")),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except shape.WRONG as error:
         raise FormatError(f"cannot read image index: {error!r}") from error
 
 
@@ -126,22 +128,17 @@ def _descriptors(documents: Sequence[Mapping[str, object]]) -> tuple[Descriptor,
 
 def _descriptor(document: Mapping[str, object]) -> Descriptor:
     size = document["size"]
-    if not isinstance(size, int) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ValueError(f"size {size!r} is not a count of bytes")
-    annotations = document.get("annotations") or {}
     platform = document.get("platform")
-    if not isinstance(annotations, dict):
-        raise TypeError("annotations are not a table")
     return Descriptor(
-        media_type=str(document["mediaType"]),
-        digest=parse(str(document["digest"])),
+        media_type=text(document["mediaType"]),
+        digest=parse(text(document["digest"])),
         size=size,
-        annotations={str(key): str(value) for key, value in annotations.items()},
+        annotations=table(document.get("annotations")),
         platform=_platform(platform) if isinstance(platform, dict) else None,
     )
 
 
 def _platform(document: Mapping[str, object]) -> Platform:
-    return Platform(
-        str(document["architecture"]), str(document.get("variant") or ""), str(document.get("os") or "linux")
-    )
+    return Platform(text(document["architecture"]), text(document.get("variant")), text(document.get("os")) or "linux")

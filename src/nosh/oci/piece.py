@@ -151,11 +151,14 @@ def _mapped(entry: Entry, path: Path) -> Binary | None:
 
 
 def _gathered(entry: Entry, chunks: Iterator[bytes | memoryview]) -> tuple[Binary | None, Iterable[bytes | memoryview]]:
-    first = next(chunks, b"")
-    if not elf.is_elf(bytes(first[:4])):
-        return None, chain((first,), chunks)
+    first: list[bytes | memoryview] = []
+    # Where chunks end is chance; what a file is must not depend on it.
+    while sum(map(len, first)) < len(elf.MAGIC) and (chunk := next(chunks, None)) is not None:
+        first.append(chunk)
+    if not elf.is_elf(b"".join(chunk[:4] for chunk in first)[:4]):
+        return None, chain(first, chunks)
     # What a program needs stands at both ends of it, so it is read whole.
-    data = b"".join([first, *chunks])
+    data = b"".join([*first, *chunks])
     return _binary(entry, data), (data,)
 
 

@@ -27,15 +27,21 @@ class Broken:
 
 def check(image: Image) -> tuple[Broken, ...]:
     """Return every rule that an image breaks; none means it is valid (image-spec 1.1)."""
-    try:
-        return (*_manifest(image), *_config(image), *_layers(image))
-    except FormatError as error:
-        return (Broken(error.message, "manifest.md"),)
+    found: dict[Broken, None] = {}
+    for rules, document in ((_manifest, "manifest.md"), (_config, "config.md"), (_layers, "layer.md")):
+        try:
+            for broken in rules(image):
+                found[broken] = None
+        except FormatError as error:
+            # What cannot be read says so wherever it is needed.
+            if error.message not in {broken.rule for broken in found}:
+                found[Broken(error.message, document)] = None
+    return tuple(found)
 
 
 def _manifest(image: Image) -> Iterator[Broken]:
-    document = json.loads(image.manifest_bytes)
     manifest = image.manifest
+    document = json.loads(image.manifest_bytes)
     section = "manifest.md#image-manifest-property-descriptions"
     if document.get("schemaVersion") != 2:
         yield Broken("the manifest's schemaVersion is not 2", section)
@@ -81,12 +87,16 @@ def _layers(image: Image) -> Iterator[Broken]:
             while data := file.read(1 << 20):
                 packed.update(data)
                 size += len(data)
-        with image.open(layer.digest) as file:
-            for chunk in compression.decompress(file):
-                plain.update(chunk)
         if size != layer.size:
             yield Broken(f"layer {number} has {size} bytes, not {layer.size}", "descriptor.md#properties")
         if "sha256:" + packed.hexdigest() != layer.digest:
             yield Broken(f"layer {number} does not have its digest", "descriptor.md#digests")
+        try:
+            with image.open(layer.digest) as file:
+                for chunk in compression.decompress(file):
+                    plain.update(chunk)
+        except FormatError as error:
+            yield Broken(f"layer {number}: {error.message}", "layer.md")
+            continue
         if "sha256:" + plain.hexdigest() != diff_id:
             yield Broken(f"layer {number} does not have its diff_id", "config.md#layer-diffid")
