@@ -34,7 +34,9 @@ def listen(port: Port) -> socket.socket:
         return _open(port.address or LOCAL, port.host)
     except OSError as error:
         free = free_port(near=port.host)
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        # Python adds the address to what the system says; a name that nobody knows has a number below 0.
+        number = error.errno or 0
+        reason = os.strerror(number).lower() if number > 0 else error.strerror or str(error)
         raise EngineError(
             f"cannot use port {port.host}: {reason}",
             hint=f"port {free} is free: -p {free}:{port.inner}",

@@ -9,7 +9,7 @@ def status(address: str, port: int, path: str, *, timeout: float = 2.0) -> int |
     try:
         connection.request("GET", path)
         return connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
     finally:
         connection.close()

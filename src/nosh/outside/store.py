@@ -20,6 +20,8 @@ from nosh.values.digest import Digest
 from nosh.values.errors import StoreError, VerificationError
 
 Record = Mapping[str, object]
+# How the name of a small file begins while it is written.
+UNFINISHED = ".new-"
 
 
 class Store:
@@ -178,7 +180,7 @@ def replace(path: Path, data: bytes, *, sync: bool = True) -> None:
 
     with guard("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -240,9 +242,8 @@ def link(source: Path, target: Path) -> bool:
     with guard("write", target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.hardlink_to(source)
-        except FileExistsError:
-            target.unlink(missing_ok=True)
+            if target.exists() and source.exists():
+                target.unlink(missing_ok=True)
             target.hardlink_to(source)
         except OSError as error:
             if error.errno in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOENT, errno.EOPNOTSUPP}:
@@ -269,8 +270,9 @@ def _translate(verb: str, path: Path, error: OSError) -> StoreError:
         errno.ENOSPC: "free some space, run `nosh store prune`, or use another folder with --store DIR",
         errno.EDQUOT: "the quota is used up: run `nosh store prune` or use another folder with --store DIR",
         errno.EROFS: "the file system is read-only: use another folder with --store DIR",
-        errno.ENOENT: "run `nosh store verify --repair`, then build again",
     }
+    if verb == "read":
+        hints[errno.ENOENT] = "run `nosh store verify --repair`, then build again"
     reason = error.strerror or str(error)
     where = error.filename or path
     return StoreError(

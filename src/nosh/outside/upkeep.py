@@ -3,7 +3,9 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nosh.outside import clock, store
@@ -23,10 +25,12 @@ def usage(cache: Path, images: Path) -> Mapping[str, int]:
 def _size(folder: Path, seen: set[tuple[int, int]]) -> int:
     total = 0
     for path in _files(folder):
-        status = path.lstat()
-        if (status.st_dev, status.st_ino) not in seen:
-            seen.add((status.st_dev, status.st_ino))
-            total += status.st_size
+        # Others may be at work: what is gone in the meantime takes no room.
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                total += status.st_size
     return total
 
 
@@ -45,7 +49,7 @@ def verify(folders: Iterable[Path], *, repair: bool) -> tuple[str, ...]:
     damaged = []
     for folder in folders:
         for path in sorted(_files(folder / "blobs" / "sha256")):
-            with store.guard("read", path):
+            with store.guard("read", path), suppress(FileNotFoundError):
                 if _sha256(path) == path.name:
                     continue
                 damaged.append(str(path))
@@ -71,20 +75,26 @@ def prune(cache: Path, images: Path) -> int:
     freed = 0
     old = clock.now() - _ABANDONED
     with store.guard("remove", cache):
-        for path in _files(cache / "blobs" / "sha256"):
-            status = path.stat()
-            if path.name not in kept and status.st_mtime < old:
-                path.unlink(missing_ok=True)
-                freed += status.st_size if status.st_nlink == 1 else 0
-        for path in (cache / "tmp").glob("*"):
-            if path.lstat().st_mtime < old:
-                freed += _size(path, set()) if path.is_dir() else path.lstat().st_size
-                _remove(path)
+        for path in (*_files(cache / "blobs" / "sha256"), *_unfinished(cache), *_unfinished(images)):
+            with suppress(FileNotFoundError):
+                status = path.lstat()
+                if path.name not in kept and status.st_mtime < old:
+                    freed += _remove(path, status)
     return freed
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Yield what a process leaves behind that is killed while it writes."""
+    yield from (folder / "tmp").glob("*")
+    yield from folder.glob(f"{store.UNFINISHED}*")
+    yield from (folder / "records").rglob(f"{store.UNFINISHED}*")
+
+
+def _remove(path: Path, status: os.stat_result) -> int:
+    if stat.S_ISDIR(status.st_mode):
+        freed = _size(path, set())
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+        return freed
+    path.unlink()
+    # What has another name still takes its room.
+    return status.st_size if status.st_nlink == 1 else 0

@@ -50,12 +50,12 @@ def parse(text: str) -> Platform:
     Raises:
         UsageError: nosh does not build for it.
     """
-    parts = text.split("/")
-    architecture = parts[1] if len(parts) > 1 else parts[0]
-    system = parts[0] if len(parts) > 1 else "linux"
+    system, slash, rest = text.partition("/")
+    architecture, _, variant = rest.partition("/") if slash else (system, "", "")
+    system = system if slash else "linux"
     architecture = _ALIASES.get(architecture, architecture)
     for platform in ALL:
-        if (platform.os, platform.architecture) == (system, architecture):
+        if (platform.os, platform.architecture) == (system, architecture) and variant in {"", platform.variant}:
             return platform
     known = ", ".join(str(platform) for platform in ALL)
     raise UsageError(f"cannot build for platform {text!r}: it is not known", hint=f"one of {known}")
