@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo demo-full test test-all setup dev bench lock clean
+.PHONY: help demo demo-full test test-all setup dev bench lock reference clean
 
 help:
 	@echo "make demo       build an app without a shell, run it, compare it"
@@ -14,6 +14,7 @@ help:
 	@echo "make demo-full  the demo, with the big official images' userland beside it"
 	@echo "make test-all   also what takes long"
 	@echo "make bench      measure, and compare with other tools"
+	@echo "make reference  write the reference of the commands anew"
 
 setup: .venv/run.ready
 
@@ -45,6 +46,9 @@ test-all: dev
 
 bench: dev
 	@$(BIN)/python benchmarks/run.py
+
+reference: dev
+	@$(BIN)/python scripts/reference.py
 
 lock: dev
 	@scripts/lock

@@ -48,6 +48,12 @@ allow-secrets = [".env", "./keys/test.pem"]
     )
 
 
+@pytest.mark.parametrize(("base", "below"), [("my.toml", True), ("../my.toml", True), ("nodejs22", False), ("", False)])
+def test_a_recipe_as_base_is_named_from_the_app_s_folder(make: Make, base: str, below: bool) -> None:  # noqa: FBT001
+    app = make({"nosh.toml": f'[app]\nbase = "{base}"\n'})
+    assert app.wishes.base == (str(app.folder / base) if below else base)
+
+
 def test_without_settings_nothing_is_wished(make: Make) -> None:
     assert make({"a": ""}).wishes == Wishes()
     assert project.read_wishes("nosh.toml", "") == project.read_wishes("nosh.toml", "[app]\n") == Wishes()

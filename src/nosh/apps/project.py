@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nosh.dockerfile import ignore
@@ -98,7 +98,11 @@ def open_project(folder: Path) -> Project:
         raise InputError(f"cannot build {folder}: there is no such folder")
     path = folder / SETTINGS
     project = Project(folder, Wishes())
-    return Project(folder, read_wishes(str(path), project.text(SETTINGS))) if path.exists() else project
+    if not path.exists():
+        return project
+    wishes = read_wishes(str(path), project.text(SETTINGS))
+    # A recipe of one's own is named from the folder of the settings, wherever nosh is started.
+    return Project(folder, replace(wishes, base=str(folder / wishes.base)) if wishes.base.endswith(".toml") else wishes)
 
 
 def read_wishes(place: str, text: str) -> Wishes:

@@ -274,13 +274,22 @@ def _settings(path: str, environment: Mapping[str, str]) -> Settings:
     file = Path(path) if path else Path(home) / "nosh" / "config.toml"
     if not path and not file.exists():
         return Settings()
-    from nosh.recipes.reader import parse  # noqa: PLC0415 - start-up time
-
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read settings {file}: {error}") from error
-    table, mistakes = parse(str(file), text)
+    return read_settings(str(file), text)
+
+
+def read_settings(place: str, text: str) -> Settings:
+    """Read config.toml.
+
+    Raises:
+        InputError: one line a mistake, with file, line and column.
+    """
+    from nosh.recipes.reader import parse  # noqa: PLC0415 - start-up time
+
+    table, mistakes = parse(place, text)
     settings = Settings(table.text("mirror"), table.text("keyring"), table.text("proxy"))
     table.done()
     mistakes.tell()
