@@ -139,15 +139,15 @@ def test_what_is_no_package(summary: str) -> None:
         opened(data())
 
 
-@pytest.mark.parametrize("summary", deb_maker.HOSTILE)
+@pytest.mark.parametrize("summary", deb_maker.HOSTILE_MEMBERS)
 def test_hostile_members_are_refused(summary: str) -> None:
-    members, reason = deb_maker.HOSTILE[summary]
+    members, reason = deb_maker.HOSTILE_MEMBERS[summary]
     with pytest.raises(FormatError, match=reason):
         opened(make(replace(HELLO, raw=members)))
 
 
 def test_a_bomb_is_refused_before_it_has_gone_off() -> None:
-    data = deb_maker.bombed(HELLO, 320 << 20)
+    data = make(replace(HELLO, compression="zst", data=deb_maker.bomb(320 << 20)))
     assert len(data) < 100_000
     (_, zeroes) = next(archive.read(io.BytesIO(data)).data)
     with pytest.raises(FormatError, match="decompression bomb"):

@@ -74,6 +74,7 @@ class Package:
         compression: of both archives: ``xz``, ``gz``, ``zst`` or nothing.
         time: seconds since 1970 at which it says it was made.
         raw: members that follow the files in the data archive.
+        data: a compressed data archive in place of the one that is made of files and raw members.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Package:
     compression: str = "xz"
     time: int = TIME
     raw: tuple[Raw, ...] = ()
+    data: bytes | None = None
 
 
 def make(package: Package) -> bytes:
@@ -92,7 +94,7 @@ def make(package: Package) -> bytes:
     members = {
         "debian-binary": b"2.0\n",
         f"control.tar{ending}": compress(_control_archive(package), package.compression),
-        f"data.tar{ending}": compress(_data_archive(package), package.compression),
+        f"data.tar{ending}": data_archive(package) if package.data is None else package.data,
     }
     return ar(members, time=package.time)
 
@@ -127,8 +129,19 @@ def compress(data: bytes, compression: str) -> bytes:
     return zstd.compress(data) if compression == "zst" else data
 
 
+def data_archive(package: Package) -> bytes:
+    """Return the compressed data archive of a package."""
+    members = [(_about("./", tarfile.DIRTYPE, 0o755, package.time), b"")]
+    members += [_member(path, content, package.time) for path, content in _with_folders(package.files)]
+    for raw in package.raw:
+        about = _about(raw.name, raw.type, 0o644, package.time)
+        about.linkname = raw.target
+        members.append((about, raw.data))
+    return compress(_tar(members), package.compression)
+
+
 def bomb(size: int, *, name: str = "./usr/share/zeroes") -> bytes:
-    """Return a compressed data archive of a few kilobytes with one file of `size` zeroes."""
+    """Return a data archive of a few kilobytes (zstd) with one file of `size` zeroes."""
     about = tarfile.TarInfo(name)
     about.size, about.mtime = size, TIME
     compressor = zstd.ZstdCompressor()
@@ -137,16 +150,6 @@ def bomb(size: int, *, name: str = "./usr/share/zeroes") -> bytes:
     parts += [compressor.compress(block) for _ in range(size >> 20)]
     parts.append(compressor.compress(bytes(size % (1 << 20) + -size % 512 + 1024)))
     return b"".join([*parts, compressor.flush()])
-
-
-def bombed(package: Package, size: int) -> bytes:
-    """Return a package whose data archive is a bomb of `size` bytes."""
-    members = {
-        "debian-binary": b"2.0\n",
-        "control.tar": _control_archive(package),
-        "data.tar.zst": bomb(size),
-    }
-    return ar(members, time=package.time)
 
 
 def _control_archive(package: Package) -> bytes:
@@ -163,16 +166,6 @@ def _control_archive(package: Package) -> bytes:
         [(_about("./", tarfile.DIRTYPE, 0o755, package.time), b"")]
         + [(_about(name, tarfile.REGTYPE, 0o644, package.time), data) for name, data in files.items()]
     )
-
-
-def _data_archive(package: Package) -> bytes:
-    members = [(_about("./", tarfile.DIRTYPE, 0o755, package.time), b"")]
-    members += [_member(path, content, package.time) for path, content in _with_folders(package.files)]
-    for raw in package.raw:
-        about = _about(raw.name, raw.type, 0o644, package.time)
-        about.linkname = raw.target
-        members.append((about, raw.data))
-    return _tar(members)
 
 
 def _with_folders(files: Mapping[str, Content]) -> Iterator[tuple[str, Content]]:
@@ -215,8 +208,8 @@ def _tar(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
         return out.getvalue()
 
 
-# What no package may have; nosh refuses each with a message that names the path or the reason.
-HOSTILE: Mapping[str, tuple[tuple[Raw, ...], str]] = {
+# What no archive may have; nosh's reader refuses each with a message that has these words.
+HOSTILE_MEMBERS: Mapping[str, tuple[tuple[Raw, ...], str]] = {
     "an absolute path": ((Raw("/etc/passwd", data=b"x"),), "absolute path"),
     "a path that climbs out": ((Raw("./../../etc/passwd", data=b"x"),), "leaves the root"),
     "a path that climbs out later": ((Raw("./usr/../../x", data=b"x"),), "leaves the root"),
@@ -225,4 +218,14 @@ HOSTILE: Mapping[str, tuple[tuple[Raw, ...], str]] = {
     "a pipe": ((Raw("./run/pipe", tarfile.FIFOTYPE),), "is a device"),
     "a hard link that leads out": ((Raw("./usr/x", tarfile.LNKTYPE, target="../../etc/shadow"),), "leaves the root"),
     "a hard link to an absolute path": ((Raw("./usr/x", tarfile.LNKTYPE, target="/etc/shadow"),), "absolute path"),
+}
+# What each member alone may be, but not all of them together.
+HOSTILE_TOGETHER: Mapping[str, tuple[tuple[Raw, ...], str]] = {
+    "a hard link to what is not there": ((Raw("./usr/x", tarfile.LNKTYPE, target="./etc/shadow"),), "not in it"),
+    "a file through a link": ((Raw("./a", tarfile.SYMTYPE, target="/etc"), Raw("./a/b", data=b"x")), "no folder"),
+    "a file below a file": ((Raw("./a", data=b"x"), Raw("./a/b", data=b"x")), "no folder"),
+    "a file in place of a folder": ((Raw("./a/", tarfile.DIRTYPE), Raw("./a", data=b"x")), "no folder"),
+    "a file twice": ((Raw("./a", data=b"x"), Raw("./a", data=b"x")), "twice"),
+    "a file twice with other contents": ((Raw("./a", data=b"x"), Raw("./a", data=b"y")), "twice"),
+    "a link in place of a file": ((Raw("./a", data=b"x"), Raw("./a", tarfile.SYMTYPE, target="b")), "twice"),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from posixpath import basename
+from posixpath import basename, dirname
 from typing import TypeVar
 
 from nosh.build import content
@@ -135,6 +135,7 @@ class _Crew:
         try:
             with ingredient.open(ingredient.rules) as (members, time):
                 piece = pieces.make(self.press, members, time=time)
+            _check(piece)
         except FormatError as error:
             raise FormatError(f"cannot unpack {ingredient.owner}: {error.message}", hint=error.hint) from error
         pieces.remember(key, piece, self.shop.store)
@@ -197,6 +198,23 @@ def _news(jobs: Sequence[Job], made: Sequence[str]) -> str:
     sizes = {package.name: package.size for job in jobs for package in job.everything if package.name in made}
     count = "1 package" if len(sizes) == 1 else f"{len(sizes)} packages"
     return f"{count}, {sum(sizes.values()) / 1e6:.1f} MB downloaded or read" if sizes else ""
+
+
+def _check(piece: Piece) -> None:
+    """Refuse an archive that says two things of one path, or names what it does not have."""
+    files: set[str] = set()
+    for entry in (node.entry for node in piece.nodes):
+        if entry.path in files:
+            raise FormatError(f"/{entry.path} is in it twice")
+        if entry.kind is Kind.HARDLINK and entry.target not in files:
+            raise FormatError(f"/{entry.path} is another name of /{entry.target}, which is not in it")
+        files.add(entry.path)
+    for entry in (*(node.entry for node in piece.nodes), *piece.directories):
+        path = entry.path if entry.kind is Kind.DIRECTORY else dirname(entry.path)
+        while path:
+            if path in files:
+                raise FormatError(f"/{entry.path} cannot be where /{path} is no folder")
+            path = dirname(path)
 
 
 def _done(result: T) -> Future[T]:
