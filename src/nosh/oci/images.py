@@ -1,6 +1,5 @@
 """nosh's own images: one OCI image layout in the data folder, with names like ``hello:latest``."""
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ from nosh.outside.store import Store
 from nosh.values.digest import Digest
 from nosh.values.errors import Error, NotFoundError, UsageError
 from nosh.values.suggest import hint
-
-log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -116,7 +113,9 @@ def _sweep(folder: Path, kept_digests: set[Digest]) -> None:
             image = layout.open_image(folder, digest)
         except Error as error:
             # Nobody knows what a damaged image needs: nothing goes before it does.
-            log.warning("nothing is swept from %s: %s", folder, error.message)
+            import logging  # noqa: PLC0415 - start-up time
+
+            logging.getLogger(__name__).warning("nothing is swept from %s: %s", folder, error.message)
             return
         needed |= {image.manifest.config.digest, *(layer.digest for layer in image.layers)}
     names = {digest.partition(":")[2] for digest in needed}
