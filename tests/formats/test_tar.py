@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simulators.trees import file, folder, hardlink, symlink
 
@@ -53,11 +53,13 @@ def read(data: bytes, step: int = 0) -> list[Member]:
     return [(entry, b"".join(body)) for entry, body in tar.read(chunks)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(_members)
 def test_what_is_written_is_read_back(members: list[Member]) -> None:
     assert read(write(members)) == members
 
 
+@settings(max_examples=60, deadline=None)
 @given(_members)
 def test_an_archive_is_whole_blocks(members: list[Member]) -> None:
     """pax: 'the archive is a series of blocks of 512 bytes, terminated by two blocks of binary zeros'."""
@@ -66,11 +68,13 @@ def test_an_archive_is_whole_blocks(members: list[Member]) -> None:
     assert data.endswith(bytes(1024))
 
 
+@settings(max_examples=60, deadline=None)
 @given(_members, st.integers(1, 700))
 def test_how_the_bytes_arrive_does_not_matter(members: list[Member], step: int) -> None:
     assert read(write(members), step) == members
 
 
+@settings(max_examples=60, deadline=None)
 @given(_members)
 def test_contents_may_be_left_unread(members: list[Member]) -> None:
     assert [entry for entry, _ in tar.read([write(members)])] == [entry for entry, _ in members]
@@ -82,6 +86,7 @@ def test_contents_may_be_left_half_read() -> None:
     assert [(entry.path, len(next(iter(body)))) for entry, body in tar.read(chunks)] == [("a", 512), ("b", 512)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(_members)
 def test_python_s_tarfile_reads_what_we_write(members: list[Member]) -> None:
     with tarfile.open(fileobj=io.BytesIO(write(members)), mode="r:", encoding="utf-8") as archive:
@@ -120,6 +125,7 @@ def by_tarfile(members: Iterable[Member], form: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["gnu", "pax"])
+@settings(max_examples=60, deadline=None)
 @given(members=_members)
 def test_what_python_s_tarfile_writes_is_read(form: str, members: list[Member]) -> None:
     assert read(by_tarfile(members, FORMATS[form])) == members

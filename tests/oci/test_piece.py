@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simulators import elf_maker, small_image, trees
 from tests.simulators.samples import sample
@@ -29,7 +29,7 @@ from nosh.values.errors import ConflictError, FormatError, StoreError, Verificat
 
 LIBRARY = Binary(bits=64, little=True, machine=62, type=3, dynamic=True, soname="liba.so.1", needed=("libc.so.6",))
 # More than one member of any compressor, and no whole number of them.
-BIG = sample(1 << 16) * 150
+BIG = sample(1 << 16) * 140
 
 ONE = [
     folder("usr"),
@@ -82,6 +82,7 @@ def test_the_number_of_cores_changes_no_byte(tmp_path: Path, compressor: str) ->
     assert layers[0] == layers[1] == layers[2]
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 1_500_000), min_size=1, max_size=5))
 def test_how_contents_arrive_changes_no_byte(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
     root = tmp_path_factory.mktemp("store")
@@ -149,6 +150,7 @@ def test_a_file_of_the_disk_is_as_good_as_one_in_memory(tmp_path: Path) -> None:
     assert [node.binary for node in by_path.nodes] == [LIBRARY, None, None]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=6))
 def test_a_program_is_known_however_it_arrives(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
     data = elf_maker.make(LIBRARY)
@@ -277,6 +279,7 @@ _members = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(_members)
 def test_any_layer_has_each_path_once(tmp_path_factory: pytest.TempPathFactory, members: list[Member]) -> None:
     with press(tmp_path_factory.mktemp("store")) as one, suppress(ConflictError):

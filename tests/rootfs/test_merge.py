@@ -11,7 +11,7 @@ from tests.simulators.trees import Member, file, folder, hardlink, piece, symlin
 
 from nosh.rootfs import merge
 from nosh.values.entry import Entry, Kind
-from nosh.values.errors import ConflictError
+from nosh.values.errors import ConflictError, InputError
 
 Named = tuple[str, list[Member]]
 
@@ -84,7 +84,7 @@ def test_what_was_below_is_as_it_was() -> None:
         pytest.param(file("etc/x", "same"), file("etc/x", "same"), id="a file"),
         pytest.param(file("etc/x", "same", mtime=5), file("etc/x", "same"), id="a file of another time"),
         pytest.param(symlink("etc/x", "y"), symlink("etc/x", "y"), id="a link"),
-        pytest.param(hardlink("etc/x", "y"), hardlink("etc/x", "y"), id="another name of a file"),
+        pytest.param(hardlink("etc/x", "etc"), hardlink("etc/x", "etc"), id="another name of a file"),
     ],
 )
 def test_what_two_bring_alike_stays_with_the_first(one: Member, other: Member) -> None:
@@ -111,7 +111,7 @@ def test_what_one_brings_twice_is_no_duplicate_of_another() -> None:
         pytest.param(file("etc/x", "1"), file("etc/x", "1", 0o755), id="another mode"),
         pytest.param(symlink("etc/x", "1"), symlink("etc/x", "2"), id="another target"),
         pytest.param(file("etc/x", ""), symlink("etc/x", "1"), id="a link for a file"),
-        pytest.param(symlink("etc/x", "1"), hardlink("etc/x", "1"), id="a hard link for a link"),
+        pytest.param(symlink("etc/x", "1"), hardlink("etc/x", "etc"), id="a hard link for a link"),
         pytest.param(file("etc/x", ""), folder("etc/x"), id="a folder for a file"),
         pytest.param(symlink("etc/x", "/tmp"), folder("etc/x"), id="a folder for a link"),
         pytest.param(folder("etc/x"), file("etc/x", ""), id="a file for a folder"),
@@ -133,7 +133,7 @@ def test_conflicts_name_both_owners_and_the_path(one: Member, other: Member) -> 
         pytest.param(file("a/b/c", ""), id="a file"),
         pytest.param(folder("a/b/c"), id="a folder"),
         pytest.param(symlink("a/b", "c"), id="a link"),
-        pytest.param(hardlink("a/b", "c"), id="another name"),
+        pytest.param(hardlink("a/b", "a"), id="another name"),
     ],
 )
 @pytest.mark.parametrize("link", [symlink("a", "/etc"), symlink("a", ".."), file("a", "")])
@@ -142,6 +142,17 @@ def test_nobody_writes_through_what_is_no_folder(through: Member, link: Member) 
         lay(("first", [link]), ("second", [through]))
     with pytest.raises(ConflictError, match="/a"):
         lay(("second", [through]), ("first", [link]))
+
+
+def test_another_name_needs_its_file() -> None:
+    with pytest.raises(
+        InputError, match="cannot take /b of one: it is another name of /a, which is left out"
+    ) as caught:
+        lay(("one", [hardlink("b", "a")]))
+    assert "cut" in caught.value.hint
+    below = lay(("zero", [file("a")])).tree
+    assert trees.of_tree(lay(("one", [hardlink("b", "a")]), below=below).tree)["/b"] == "same file as /a"
+    assert lay(("one", [hardlink("b", "a"), file("a")])).duplicates == {}
 
 
 def test_generated_files_may_replace() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nosh.values.entry import Entry, Kind
-from nosh.values.errors import ConflictError
+from nosh.values.errors import ConflictError, InputError
 from nosh.values.piece import Node, Piece
 
 
@@ -44,6 +44,7 @@ def lay(below: Tree, pieces: Sequence[tuple[str, Piece]], *, replaces: Iterable[
 
     Raises:
         ConflictError: two owners bring a path with different contents, or one writes through another's link.
+        InputError: a file's other name is taken, and the file is left out.
     """
     tree = dict(below)
     free = set(replaces)
@@ -64,8 +65,20 @@ def lay(below: Tree, pieces: Sequence[tuple[str, Piece]], *, replaces: Iterable[
             else:
                 tree[node.entry.path] = Place(owner, node)
             own.add(node.entry.path)
+        _linked(tree, owner, piece)
     directories = tuple(wanted[path] for path in sorted(wanted))
     return Merged(tree, directories, {owner: tuple(paths) for owner, paths in duplicates.items()})
+
+
+def _linked(tree: Tree, owner: str, piece: Piece) -> None:
+    for node in piece.nodes:
+        if node.entry.kind is Kind.HARDLINK and node.entry.target not in tree:
+            # No engine could unpack that.
+            raise InputError(
+                f"cannot take /{node.entry.path} of {owner}: it is another name of /{node.entry.target}, "
+                "which is left out",
+                hint="leave both out with `cut` in the recipe, or keep both",
+            )
 
 
 def _same(one: Node, other: Node) -> bool:
