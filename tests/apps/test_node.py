@@ -11,6 +11,7 @@ from nosh.recipes import catalogue
 from nosh.values.errors import InputError
 
 Document = dict[str, object]
+VERSIONS = [next(iter(catalogue.find(f"nodejs{major}").level.upstream)).version for major in sorted(node.MAJORS)]
 
 
 def plan(make: Make, manifest: Document, files: dict[str, str] | None = None) -> Plan:
@@ -81,8 +82,18 @@ def test_without_engines_the_newest_is_taken(make: Make, engines: object) -> Non
 @pytest.mark.parametrize("wanted", ["^4", "16", ">=26", "~22.3", "23"])
 def test_an_engine_that_the_catalogue_lacks_is_refused_with_the_way_out(make: Make, wanted: str) -> None:
     message, hint = refusal(make, {"engines": {"node": wanted}})
-    assert f"engines.node is {wanted!r}, and the catalogue has Node 20, 22, 24" in message
+    assert f"engines.node is {wanted!r}, and the catalogue has Node {', '.join(VERSIONS)}" in message
     assert 'base = "nodejs24" below [app] in nosh.toml' in hint
+
+
+def test_the_exact_version_that_the_catalogue_has_is_taken(make: Make) -> None:
+    for version in VERSIONS:
+        assert plan(make, {"engines": {"node": version}}).base == f"nodejs{version.partition('.')[0]}"
+
+
+def test_scripts_around_the_start_are_warned_of(make: Make) -> None:
+    found = plan(make, {"scripts": {"prestart": "node migrate.js", "start": "node index.js"}})
+    assert [warning for warning in found.warnings if "scripts.prestart" in warning]
 
 
 @pytest.mark.parametrize("wanted", ["latest", "lts/*", "twenty", ">=", "20 ||| 22"])

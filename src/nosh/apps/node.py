@@ -4,12 +4,13 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from nosh.apps.plan import Choice, NpmInstall, Plan
 from nosh.apps.project import SETTINGS, Project, files
+from nosh.recipes import catalogue
 from nosh.values.errors import InputError
 
 # The majors that the catalogue has, the one to take first at the front: the newest under long-term support.
@@ -21,6 +22,7 @@ _SHELL = re.compile(r"[|&;<>$`*?\[\](){}\n!~#]")
 _OPERATOR = re.compile(r"([<>]=?|[=~^])\s*v?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 _ROOT = "/app"
+_SCRIPT = "scripts.start in package.json"
 
 Document = Mapping[str, object]
 
@@ -88,12 +90,23 @@ def plan(project: Project) -> Plan:
             Choice("base", base, why),
             Choice("start", shlex.join(("node", *start.arguments)), start.why),
         ),
-        warnings=tuple(
+        warnings=(*_not_installed(scripts), *_not_started(manifest, start)),
+    )
+
+
+def _not_installed(packages: Iterable[str]) -> Iterator[str]:
+    for package in packages:
+        yield (
             f"{package} wants to run a script when it is installed; that is not done, so what the script "
             "would have built or fetched is missing"
-            for package in scripts
-        ),
-    )
+        )
+
+
+def _not_started(manifest: Document, start: Start) -> Iterator[str]:
+    scripts = _table(manifest, "scripts")
+    for name in ("prestart", "poststart"):
+        if start.why == _SCRIPT and _text(scripts, name):
+            yield f"scripts.{name} in package.json is not run: only npm would do that, and the image has none"
 
 
 def _json(project: Project, name: str) -> Document:
@@ -229,7 +242,12 @@ def _script(folder: _Folder, script: str, main: str) -> Start:
             f"cannot start {script!r} (scripts.start in package.json): there is no file {' or '.join(names)}",
             hint="does it have to be built first, or does .dockerignore leave it out?",
         )
-    return Start(tuple(words[1:]), env, "scripts.start in package.json")
+    return Start(tuple(words[1:]), env, _SCRIPT)
+
+
+def _version(name: str) -> str:
+    """Return the version of Node that a recipe of the catalogue has."""
+    return next(one.version for one in catalogue.find(name).level.upstream if one.kind == "node")
 
 
 def _base(project: Project, manifest: Document) -> tuple[str, str]:
@@ -245,11 +263,11 @@ def _base(project: Project, manifest: Document) -> tuple[str, str]:
         accepted = semantic_version.NpmSpec(_OPERATOR.sub(r"\1", wanted.replace("~>", "~")).strip())
     except ValueError as error:
         raise InputError(f"cannot read engines.node {wanted!r} in {project.path('package.json')}: {error}") from error
-    for major in MAJORS:
-        # Any release of a major may be the catalogue's: a range takes it if it takes its newest thinkable one.
-        if accepted.match(semantic_version.Version(f"{major}.9999.9999")):
-            return f"nodejs{major}", f"engines.node is {wanted!r}"
-    known = ", ".join(str(major) for major in sorted(MAJORS))
+    versions = {f"nodejs{major}": _version(f"nodejs{major}") for major in MAJORS}
+    for name, version in versions.items():
+        if accepted.match(semantic_version.Version(version)):
+            return name, f"engines.node is {wanted!r}"
+    known = ", ".join(reversed(versions.values()))
     raise InputError(
         f"cannot build {project.folder}: engines.node is {wanted!r}, and the catalogue has Node {known}",
         hint=f'widen engines.node, or set base = "nodejs{MAJORS[0]}" below [app] in {SETTINGS}',
