@@ -86,9 +86,9 @@ def test_an_engine_that_the_catalogue_lacks_is_refused_with_the_way_out(make: Ma
     assert 'base = "nodejs24" below [app] in nosh.toml' in hint
 
 
-def test_the_exact_version_that_the_catalogue_has_is_taken(make: Make) -> None:
-    for version in VERSIONS:
-        assert plan(make, {"engines": {"node": version}}).base == f"nodejs{version.partition('.')[0]}"
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_exact_version_that_the_catalogue_has_is_taken(make: Make, version: str) -> None:
+    assert plan(make, {"engines": {"node": version}}).base == f"nodejs{version.partition('.')[0]}"
 
 
 def test_scripts_around_the_start_are_warned_of(make: Make) -> None:
