@@ -43,15 +43,23 @@ class Desk:
         self.server.files.update(apt_repository.files(repository))
 
     def build(
-        self, *words: str, packages: Iterable[str] = ("hello",), store: str = "store", mirror: str = ""
+        self,
+        *words: str,
+        packages: Iterable[str] = ("hello",),
+        more: str = "",
+        store: str = "store",
+        mirror: str = "",
+        epoch: str = "",
     ) -> Finished:
+        """Build the packages, with `more` in the recipe."""
         names = ", ".join(f'"{name}"' for name in packages)
         (self.folder / "small.toml").write_text(
-            f'name = "small"\nreleases = ["debian13"]\narchitectures = ["amd64", "arm64"]\npackages = [{names}]\n'
+            f'name = "small"\nreleases = ["debian13"]\narchitectures = ["amd64", "arm64"]\npackages = [{names}]\n{more}'
         )
         common = ("--store", store, "--mirror", mirror or f"{self.server.url}/debian", "--platform", "linux/amd64")
         ring = () if "--keyring" in words else ("--keyring", "ring.gpg")
-        environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+        environment = {"SOURCE_DATE_EPOCH": epoch} if epoch else {}
+        environment |= {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         return start(("build", "small.toml", *common, *ring, *words), environment, cwd=self.folder)
 
 
@@ -229,6 +237,31 @@ def test_no_repository_at_all(desk: Desk) -> None:
 def test_packages_that_are_not_known_and_what_was_meant(desk: Desk) -> None:
     done = desk.build(packages=("helo", "hello", "tzdat"))
     refused(done, 2, "cannot find package helo, tzdat", "hint: did you mean hello?", "did you mean tzdata?")
+
+
+PART = '[[part]]\npackage = "tzdata"\nfile = "/usr/share/zoneinfo/{}"\npath = "/opt/zone"\n'
+
+
+@pytest.mark.parametrize("mtime", [0, 1, deb_maker.TIME])
+def test_one_file_of_a_package_whenever_it_was_made(desk: Desk, mtime: int) -> None:
+    desk.serve(repository([HELLO, replace(TZDATA, files={"usr/share/zoneinfo/UTC": File(b"TZif2", mtime=mtime)})]))
+    assert digest(desk.build(more=PART.format("UTC")))
+
+
+def test_one_file_that_its_package_does_not_have(desk: Desk) -> None:
+    refused(desk.build(more=PART.format("Mars")), 2, "/usr/share/zoneinfo/Mars of tzdata 1.0-1", "does not have it")
+
+
+def test_a_hard_link_whose_file_is_left_out(desk: Desk) -> None:
+    done = desk.build(more='cut = ["/usr/bin/hello"]\n')
+    refused(done, 3, "cannot unpack hello: /usr/bin/hi is another name of /usr/bin/hello, which is not in it")
+
+
+def test_no_time_later_than_the_environment_says_goes_into_an_image(desk: Desk) -> None:
+    found = {digest(desk.build(epoch=seconds)) for seconds in ("1", "2", "253402300799", "")}
+    assert len(found) == 4
+    desk.serve(repository([replace(HELLO, time=5, compression="gz")]))
+    assert digest(desk.build("--refresh", epoch="1")) in found
 
 
 def test_two_packages_that_bring_one_path_with_different_contents(desk: Desk) -> None:

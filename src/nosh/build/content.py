@@ -96,11 +96,11 @@ def _part(job: Job, part: "Part", source: Source, package: Package) -> Ingredien
 
 
 def _part_members(part: "Part", package: Package, archive: deb.Archive, rules: Rules) -> Iterator[Member]:
-    time = 0
+    time = -1
     for entry, body in unpack.one_file(archive, part.file, part.path, rules):
         time = entry.mtime
         yield entry, body
-    if not time:
+    if time < 0:
         raise InputError(f"cannot take /{part.file} of {package}: the package does not have it")
     folder = part.path.rpartition("/")[0]
     for applet in part.applets:

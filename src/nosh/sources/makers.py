@@ -54,7 +54,8 @@ def _npm_package(wanted: Wanted, package: str, store: Store, tools: Tools, *, wh
         try:
             done = process.run(argv, cwd=folder, env=npm.environment, timeout=600)
             path = folder / str(json.loads(done.stdout)[0]["filename"]).replace("/", "-").lstrip("@")
-        except (Error, ValueError, LookupError) as error:
+            path.stat()
+        except (Error, ValueError, LookupError, TypeError, OSError) as error:
             reason = error.message if isinstance(error, Error) else "npm's answer cannot be read"
             raise NetworkError(
                 f"cannot get {package} {wanted.version}: {reason}",
