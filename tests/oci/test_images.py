@@ -160,3 +160,13 @@ def test_names_that_are_no_names(folder: Path, text: str) -> None:
     with pytest.raises(UsageError, match=r"cannot use .* as an image name") as caught:
         images.read(folder, text)
     assert "lower-case" in caught.value.hint
+
+
+def test_one_damaged_image_hides_no_other(store: Store, folder: Path) -> None:
+    one, two = keep(store, folder, "one", "1"), keep(store, folder, "two", "2")
+    blob_path(folder, one.manifest.config.digest).write_bytes(b"{}")
+    damaged, whole = images.listing(folder)
+    assert isinstance(damaged, images.Damaged)
+    assert (damaged.name, damaged.digest) == ("one:latest", one.digest)
+    assert isinstance(whole, images.Named)
+    assert whole.digest == two.digest

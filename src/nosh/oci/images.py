@@ -30,6 +30,15 @@ class Named:
     platform: str
 
 
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An image that has a name and cannot be read, and why."""
+
+    name: str
+    digest: Digest
+    reason: str
+
+
 def full_name(text: str) -> str:
     """Return ``name:tag``, the tag being ``latest`` if it is left out.
 
@@ -79,17 +88,15 @@ def _index(folder: Path) -> Index:
     return layout.read_index(folder) if (folder / "index.json").exists() else Index(())
 
 
-def listing(folder: Path) -> Iterator[Named]:
+def listing(folder: Path) -> Iterator[Named | Damaged]:
     """Yield every named image, by name."""
     for item in _index(folder).manifests:
-        image = layout.open_image(folder, item.digest)
-        yield Named(
-            item.annotations.get(layout.NAME, ""),
-            item.digest,
-            image.compressed_size,
-            image.config.created,
-            str(image.config.platform),
-        )
+        name = item.annotations.get(layout.NAME, "")
+        try:
+            image = layout.open_image(folder, item.digest)
+            yield Named(name, item.digest, image.compressed_size, image.config.created, str(image.config.platform))
+        except Error as error:
+            yield Damaged(name, item.digest, error.message)
 
 
 def remove(folder: Path, name: str) -> None:
