@@ -75,7 +75,7 @@ def _package(job: Job, package: Package, rules: Rules) -> Ingredient:
     def open_package(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
         with job.ground.source.open(package) as file:
             archive = deb.read(file)
-            yield unpack.members(package.name, archive, rules), archive.time
+            yield unpack.members(package.name, archive, rules), _no_later(archive.time, rules)
 
     def fetch() -> None:
         job.ground.source.fetch(package)
@@ -83,12 +83,16 @@ def _package(job: Job, package: Package, rules: Rules) -> Ingredient:
     return Ingredient(package.name, package.digest, rules, fetch, open_package, size=package.size)
 
 
+def _no_later(time: int, rules: Rules) -> int:
+    return min(time, rules.epoch) if rules.epoch else time
+
+
 def _part(job: Job, part: "Part", source: Source, package: Package) -> Ingredient:
     @contextmanager
     def open_part(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
         with source.open(package) as file:
             archive = deb.read(file)
-            yield _part_members(part, package, archive, rules), archive.time
+            yield _part_members(part, package, archive, rules), _no_later(archive.time, rules)
 
     rules = replace(job.rules, merged=True)
     key = f"{package.digest} {part!r}"
@@ -134,7 +138,7 @@ def provenance(jobs: Iterable[Job], store: Store) -> dict[str, str]:
 
 def _upstream(job: Job, one: "Upstream", shop: Workshop) -> Ingredient:
     release = wanted(job, one)
-    time = min(one.date, job.rules.epoch) if job.rules.epoch else one.date
+    time = _no_later(one.date, job.rules)
 
     @contextmanager
     def open_upstream(_: Rules) -> Iterator[tuple[Iterator[Member], int]]:
@@ -172,7 +176,7 @@ def _generated(job: Job) -> Ingredient:
 
     @contextmanager
     def open_generated(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
-        time = min(release.date, rules.epoch) if rules.epoch else release.date
+        time = _no_later(release.date, rules)
         yield _generated_members(level, release, time), time
 
     key = f"{level!r} {release.name}"
@@ -202,7 +206,7 @@ def _certificates(job: Job) -> Ingredient:
     def open_bundle(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
         with job.ground.source.open(package) as file:
             bundle, time = certificates.bundle(deb.read(file))
-        time = min(time, rules.epoch) if rules.epoch else time
+        time = _no_later(time, rules)
         yield iter([text_file(certificates.PLACE, bundle, time)]), time
 
     def fetch() -> None:
@@ -216,7 +220,7 @@ def library_cache(job: Job, data: bytes) -> Ingredient:
 
     @contextmanager
     def open_cache(rules: Rules) -> Iterator[tuple[Iterator[Member], int]]:
-        time = min(job.ground.release.date, rules.epoch) if rules.epoch else job.ground.release.date
+        time = _no_later(job.ground.release.date, rules)
         yield iter([text_file(ldcache.PATH, data, time)]), time
 
     return Ingredient("ld.so.cache", f"ld.so.cache {digests.of(data)}", job.rules, lambda: None, open_cache, free=True)

@@ -11,7 +11,7 @@ from nosh.values import digest
 from nosh.values.package import Package
 
 # Raised whenever the same inputs would give other bytes than before, so that no old result is found.
-LAYOUT = 1
+LAYOUT = 2
 
 
 @dataclass(frozen=True, slots=True)
