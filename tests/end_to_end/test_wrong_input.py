@@ -108,7 +108,9 @@ def test_wrong_words(tmp_path: Path, words: tuple[str, ...], code: int, texts: t
         pytest.param({"package__json": PACKAGE}, ("there is no file a.js",), id="a start script without its file"),
         pytest.param({"package__json": '{"name": "x"}'}, ("nothing says what to start",), id="nothing to start"),
         pytest.param(
-            {"package__json": '{"engines": {"node": "^4"}}', "index__js": ""}, ("'^4'", "Node 20.", ", 22."), id="an old Node"
+            {"package__json": '{"engines": {"node": "^4"}}', "index__js": ""},
+            ("'^4'", "Node 20.", ", 22."),
+            id="an old Node",
         ),
         pytest.param(
             {"package__json": PACKAGE, "a__js": "", "__env": "KEY=1"}, (".env", "--allow-secret"), id="an .env file"
