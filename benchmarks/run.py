@@ -130,12 +130,11 @@ def recompress(debs: Sequence[Path], files: Sequence[Path], name: str) -> None:
     def package(path: Path) -> None:
         buffer = bytearray()
         with path.open("rb") as file:
-            for _, body in archive.read(file).data:
-                for chunk in body:
-                    buffer += chunk
-                    while len(buffer) >= press.member:
-                        press.compress(bytes(buffer[: press.member]))
-                        del buffer[: press.member]
+            for chunk in (chunk for _, body in archive.read(file).data for chunk in body):
+                buffer += chunk
+                while len(buffer) >= press.member:
+                    press.compress(bytes(buffer[: press.member]))
+                    del buffer[: press.member]
         press.compress(bytes(buffer))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:

@@ -7,6 +7,7 @@ members one after the other).
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -163,23 +164,27 @@ def _bounded(parts: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
 
 def _members(kind: str, data: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     taken = len(data)
-    try:
-        while data:
-            member = _decompressor(kind)
-            while not member.eof:
+    while data:
+        member = _decompressor(kind)
+        while not member.eof:
+            with _translated():
                 part = member.decompress(data, _WRITE)
-                data = b""
-                if part:
-                    yield taken, part
-                if member.needs_input and not member.eof:
-                    data = _more(stream, kind)
-                    taken += len(data)
-            data = member.unused_data.lstrip(b"\0")
-            while not data and (more := stream.read(_READ)):
-                taken += len(more)
-                data = more.lstrip(b"\0")
-    except FormatError:
-        raise
+            data = b""
+            if part:
+                yield taken, part
+            if member.needs_input and not member.eof:
+                data = _more(stream, kind)
+                taken += len(data)
+        data = member.unused_data.lstrip(b"\0")
+        while not data and (more := stream.read(_READ)):
+            taken += len(more)
+            data = more.lstrip(b"\0")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         if not isinstance(error, (OSError, ValueError, RuntimeError, EOFError)) and type(error).__name__ not in _ERRORS:
             raise

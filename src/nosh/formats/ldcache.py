@@ -129,11 +129,15 @@ def _configured(texts: Mapping[str, str], path: str, outer: tuple[str, ...]) -> 
         words = line.split("#", 1)[0].strip(" \t\r\f\v")
         keyword, *arguments = words.split() or [""]
         if keyword == "include" and arguments:
-            for pattern in arguments:
-                for included in _matching(texts, pattern, dirname(path)):
-                    yield from _configured(texts, included, (*outer, path))
+            for included in _included(texts, arguments, dirname(path)):
+                yield from _configured(texts, included, (*outer, path))
         elif not (keyword == "hwcap" and arguments) and words.rstrip("/"):
             yield words.rstrip("/")
+
+
+def _included(paths: Iterable[str], patterns: Iterable[str], folder: str) -> Iterator[str]:
+    for pattern in patterns:
+        yield from _matching(paths, pattern, folder)
 
 
 def _matching(paths: Iterable[str], pattern: str, folder: str) -> list[str]:
@@ -202,17 +206,19 @@ def _resolve(files: Files, path: str) -> str:
     links = 0
     while rest:
         part = rest.pop()
+        if part in {"", "."}:
+            continue
         if part == "..":
             del done[-1:]
-        elif part not in {"", "."}:
-            done.append(part)
-            target = files.get("/".join(done))
-            if isinstance(target, str):
-                links += 1
-                if links > _LINKS:
-                    return _NOWHERE
-                done = [] if target.startswith("/") else done[:-1]
-                rest += target.split("/")[::-1]
+            continue
+        done.append(part)
+        target = files.get("/".join(done))
+        if isinstance(target, str):
+            links += 1
+            if links > _LINKS:
+                return _NOWHERE
+            done = [] if target.startswith("/") else done[:-1]
+            rest += target.split("/")[::-1]
     return "/".join(done)
 
 

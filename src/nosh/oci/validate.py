@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nosh.formats import compression
@@ -81,22 +81,26 @@ def _config(image: Image) -> Iterator[Broken]:
 
 def _layers(image: Image) -> Iterator[Broken]:
     for number, (layer, diff_id) in enumerate(zip(image.layers, image.config.diff_ids, strict=False)):
-        packed, plain = hashlib.sha256(), hashlib.sha256()
-        size = 0
         with image.open(layer.digest) as file:
-            while data := file.read(1 << 20):
-                packed.update(data)
-                size += len(data)
+            size, packed = _hashed(iter(lambda file=file: file.read(1 << 20), b""))  # type: ignore[misc] # the default binds the loop's value
         if size != layer.size:
             yield Broken(f"layer {number} has {size} bytes, not {layer.size}", "descriptor.md#properties")
-        if "sha256:" + packed.hexdigest() != layer.digest:
+        if packed != layer.digest:
             yield Broken(f"layer {number} does not have its digest", "descriptor.md#digests")
         try:
             with image.open(layer.digest) as file:
-                for chunk in compression.decompress(file):
-                    plain.update(chunk)
+                _, plain = _hashed(compression.decompress(file))
         except FormatError as error:
             yield Broken(f"layer {number}: {error.message}", "layer.md")
             continue
-        if "sha256:" + plain.hexdigest() != diff_id:
+        if plain != diff_id:
             yield Broken(f"layer {number} does not have its diff_id", "config.md#layer-diffid")
+
+
+def _hashed(chunks: Iterable[bytes]) -> tuple[int, str]:
+    """Return how many bytes there are, and their digest."""
+    size, found = 0, hashlib.sha256()
+    for chunk in chunks:
+        size += len(chunk)
+        found.update(chunk)
+    return size, "sha256:" + found.hexdigest()

@@ -236,17 +236,18 @@ def _redirected(url: str, target: str) -> str:
 def _read_file(url: str, write: Callable[[bytes], object], limit: int) -> None:
     path = Path(unquote(urlsplit(url).path))
     try:
-        with path.open("rb") as file:
-            total = 0
-            while data := file.read(_CHUNK):
-                total += len(data)
-                if total > limit:
-                    raise LargerError(f"cannot read {path}: it has more than {limit} bytes")
-                write(data)
+        file = path.open("rb")
     except FileNotFoundError:
         raise AbsentError(f"cannot read {path}: there is no such file") from None
     except OSError as error:
         raise NetworkError(f"cannot read {path}: {error.strerror}") from error
+    total = 0
+    with file:
+        while data := file.read(_CHUNK):
+            total += len(data)
+            if total > limit:
+                raise LargerError(f"cannot read {path}: it has more than {limit} bytes")
+            write(data)
 
 
 def _reason(error: Exception) -> str:

@@ -72,10 +72,7 @@ def run(
         except OSError as error:
             raise _not_started(argv[0], error) from error
         with child, _whole_group(child):
-            if feed and child.stdin:
-                # What stops reading has a reason, which its exit code and last words tell better.
-                with contextlib.suppress(BrokenPipeError), child.stdin:
-                    feed(child.stdin.write)
+            _feed(child, feed)
             try:
                 child.wait(timeout)
             except subprocess.TimeoutExpired as error:
@@ -94,6 +91,13 @@ def _whole_group(child: Child) -> Iterator[None]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         raise
+
+
+def _feed(child: Child, feed: Callable[[Write], object] | None) -> None:
+    if feed and child.stdin:
+        # What stops reading has a reason, which its exit code and last words tell better.
+        with contextlib.suppress(BrokenPipeError), child.stdin:
+            feed(child.stdin.write)
 
 
 def _contents(file: IO[bytes]) -> bytes:

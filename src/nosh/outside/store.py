@@ -182,16 +182,20 @@ def replace(path: Path, data: bytes, *, sync: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                if sync:
-                    os.fdatasync(file.fileno())
+            _fill(descriptor, data, sync=sync)
             Path(name).rename(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _fill(descriptor: int, data: bytes, *, sync: bool) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchmod(descriptor, 0o644)
+        if sync:
+            os.fdatasync(descriptor)
 
 
 @contextmanager

@@ -46,16 +46,20 @@ def verify(folders: Iterable[Path], *, repair: bool) -> tuple[str, ...]:
     Raises:
         StoreError: a blob cannot be read or removed.
     """
-    damaged = []
-    for folder in folders:
-        for path in sorted(_files(folder / "blobs" / "sha256")):
-            with store.guard("read", path), suppress(FileNotFoundError):
-                if _sha256(path) == path.name:
-                    continue
-                damaged.append(str(path))
-                if repair:
-                    path.unlink(missing_ok=True)
-    return tuple(damaged)
+    blobs = (path for folder in folders for path in sorted(_files(folder / "blobs" / "sha256")))
+    damaged = tuple(path for path in blobs if not _sound(path))
+    if repair:
+        for path in damaged:
+            with store.guard("remove", path):
+                path.unlink(missing_ok=True)
+    return tuple(map(str, damaged))
+
+
+def _sound(path: Path) -> bool:
+    with store.guard("read", path), suppress(FileNotFoundError):
+        return _sha256(path) == path.name
+    # Another process has just removed it.
+    return True
 
 
 def _sha256(path: Path) -> str:
@@ -72,15 +76,19 @@ def prune(cache: Path, images: Path) -> int:
         StoreError: something cannot be removed.
     """
     kept = {path.name for path in _files(images / "blobs" / "sha256")}
-    freed = 0
     old = clock.now() - _ABANDONED
     with store.guard("remove", cache):
-        for path in (*_files(cache / "blobs" / "sha256"), *_unfinished(cache), *_unfinished(images)):
-            with suppress(FileNotFoundError):
-                status = path.lstat()
-                if path.name not in kept and status.st_mtime < old:
-                    freed += _remove(path, status)
-    return freed
+        found = (*_files(cache / "blobs" / "sha256"), *_unfinished(cache), *_unfinished(images))
+        return sum(_remove_older(path, old) for path in found if path.name not in kept)
+
+
+def _remove_older(path: Path, time: int) -> int:
+    # Another process may be pruning as well.
+    with suppress(FileNotFoundError):
+        status = path.lstat()
+        if status.st_mtime < time:
+            return _remove(path, status)
+    return 0
 
 
 def _unfinished(folder: Path) -> Iterator[Path]:

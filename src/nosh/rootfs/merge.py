@@ -51,23 +51,29 @@ def lay(below: Tree, pieces: Sequence[tuple[str, Piece]], *, replaces: Iterable[
     wanted: dict[str, Entry] = {}
     duplicates: dict[str, list[str]] = {}
     for owner, piece in pieces:
-        own: set[str] = set()
         for directory in piece.directories:
             _directory(tree, owner, directory, wanted)
+        own: set[str] = set()
         for node in piece.nodes:
             _parents(tree, owner, node.entry, wanted)
-            there = tree.get(node.entry.path)
-            if there and (owner not in free or there.node.entry.kind is Kind.DIRECTORY):
-                if not _same(there.node, node):
-                    raise _conflict(node.entry.path, there.owner, owner)
-                if node.entry.path not in own:
-                    duplicates.setdefault(owner, []).append(node.entry.path)
-            else:
-                tree[node.entry.path] = Place(owner, node)
-            own.add(node.entry.path)
+            path = node.entry.path
+            if _there(tree, owner, node, free=owner in free) and path not in own:
+                duplicates.setdefault(owner, []).append(path)
+            own.add(path)
         _linked(tree, owner, piece)
     directories = tuple(wanted[path] for path in sorted(wanted))
     return Merged(tree, directories, {owner: tuple(paths) for owner, paths in duplicates.items()})
+
+
+def _there(tree: dict[str, Place], owner: str, node: Node, *, free: bool) -> bool:
+    """Put a file into the tree, unless it is there already; say whether it is."""
+    there = tree.get(node.entry.path)
+    if there is None or (free and there.node.entry.kind is not Kind.DIRECTORY):
+        tree[node.entry.path] = Place(owner, node)
+        return False
+    if not _same(there.node, node):
+        raise _conflict(node.entry.path, there.owner, owner)
+    return True
 
 
 def _linked(tree: Tree, owner: str, piece: Piece) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from nosh.formats import compression, tar
@@ -62,7 +63,7 @@ def _npm_package(wanted: Wanted, package: str, store: Store, tools: Tools, *, wh
                 hint="check npm's registry and proxy settings",
             ) from error
         if whole:
-            _keep(wanted, "package", path.read_bytes(), store)
+            _keep(wanted, "package", (path.read_bytes(),), store)
         else:
             _take(path, wanted, store)
     return f"npm {package}"
@@ -74,18 +75,16 @@ def _take(path: Path, wanted: Wanted, store: Store) -> None:
         for entry, body in tar.read(compression.decompress(file)):
             member = entry.path.partition("/")[2]
             if entry.kind is Kind.FILE and member in missing:
-                with store.write() as writer:
-                    for chunk in body:
-                        writer.write(chunk)
-                    _check(wanted, member, writer.digest(), missing.pop(member))
-                    writer.commit()
+                del missing[member]
+                _keep(wanted, member, body, store)
     if missing:
         raise VerificationError(f"cannot use {wanted.name} {wanted.version}: the release lacks {', '.join(missing)}")
 
 
-def _keep(wanted: Wanted, member: str, data: bytes, store: Store) -> None:
+def _keep(wanted: Wanted, member: str, chunks: Iterable[bytes | memoryview], store: Store) -> None:
     with store.write() as writer:
-        writer.write(data)
+        for chunk in chunks:
+            writer.write(chunk)
         _check(wanted, member, writer.digest(), wanted.members[member])
         writer.commit()
 
