@@ -188,7 +188,8 @@ def test_a_disk_that_becomes_full(tmp_path: Path, megabytes: int) -> None:
 
 
 def test_settings_of_the_environment_that_make_no_sense(tmp_path: Path) -> None:
-    refused(bare(tmp_path, "build", "static", SOURCE_DATE_EPOCH="today"), 2, "SOURCE_DATE_EPOCH")
+    for text in ("today", "-1", "9" * 12, "9" * 5000):
+        refused(bare(tmp_path, "build", "static", SOURCE_DATE_EPOCH=text), 2, "SOURCE_DATE_EPOCH")
 
 
 @pytest.mark.packages

@@ -20,28 +20,28 @@ def ring(*keys: Key) -> bytes:
 
 
 def test_the_signed_text_comes_back() -> None:
-    assert verified(clear_sign(TEXT, key()), ring(key()), [key().fingerprint]) == TEXT
+    assert verified(clear_sign(TEXT, key()), ring(key()), trusted=[key().fingerprint]) == TEXT
 
 
 def test_without_a_pinned_key_any_key_of_the_ring_will_do() -> None:
-    assert verified(clear_sign(TEXT, key()), ring(key("stranger"), key()), ()) == TEXT
+    assert verified(clear_sign(TEXT, key()), ring(key("stranger"), key()), trusted=()) == TEXT
 
 
 def test_a_ring_may_be_armored() -> None:
     armored = str(key().secret.extract_certificate()).encode()
-    assert verified(clear_sign(TEXT, key()), armored, ()) == TEXT
+    assert verified(clear_sign(TEXT, key()), armored, trusted=()) == TEXT
 
 
 def test_lines_may_end_as_on_windows() -> None:
     message = clear_sign(TEXT, key()).replace(b"\n", b"\r\n")
-    assert verified(message, ring(key()), ()) == TEXT.replace(b"\n", b"\r\n")
+    assert verified(message, ring(key()), trusted=()) == TEXT.replace(b"\n", b"\r\n")
 
 
 def test_two_signatures_of_which_one_is_trusted() -> None:
     one, other = clear_sign(TEXT, key()), clear_sign(TEXT, key("stranger"))
     both = one + other[other.index(b"-----BEGIN PGP SIGNATURE-----") :]
     for message in (one, both):
-        assert verified(message, ring(key()), [key().fingerprint]) == TEXT
+        assert verified(message, ring(key()), trusted=[key().fingerprint]) == TEXT
 
 
 BAD: dict[str, tuple[Callable[[], bytes], Callable[[], bytes], str]] = {
@@ -82,7 +82,7 @@ BAD: dict[str, tuple[Callable[[], bytes], Callable[[], bytes], str]] = {
 def test_what_is_not_verified(summary: str) -> None:
     message, keyring, reason = BAD[summary]
     with pytest.raises(VerificationError, match=reason) as caught:
-        verified(message(), keyring(), [key().fingerprint])
+        verified(message(), keyring(), trusted=[key().fingerprint])
     assert "\n" not in caught.value.message
 
 
@@ -93,7 +93,7 @@ SIGNED = clear_sign(TEXT, key())
 @given(place=st.integers(0, len(SIGNED)), new=st.binary(max_size=6), gone=st.integers(0, 6))
 def test_whatever_is_changed_the_text_is_the_signed_one_or_refused(place: int, new: bytes, gone: int) -> None:
     try:
-        found = verified(SIGNED[:place] + new + SIGNED[place + gone :], ring(key()), [key().fingerprint])
+        found = verified(SIGNED[:place] + new + SIGNED[place + gone :], ring(key()), trusted=[key().fingerprint])
     except VerificationError:
         return
     # The signature of a clear text does not cover how its lines end (RFC 9580 §7.1).
@@ -104,4 +104,4 @@ def test_whatever_is_changed_the_text_is_the_signed_one_or_refused(place: int, n
 @given(st.binary(max_size=200))
 def test_any_ring_is_read_or_refused(keyring: bytes) -> None:
     with pytest.raises(VerificationError):
-        verified(SIGNED, keyring, ())
+        verified(SIGNED, keyring, trusted=())

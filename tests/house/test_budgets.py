@@ -45,6 +45,18 @@ def test_functions_have_at_most_6_parameters_and_1_that_is_a_flag_only_by_keywor
     assert {name: count for name, count in counts.items() if count > 6} == {}
 
 
+def test_parameters_of_the_same_type_are_named_where_there_are_more_than_two() -> None:
+    # What would call it: Python and argparse, by position.
+    called = {"__exit__", "__call__", "add_usage"}
+    confusable = []
+    for path, node in functions():
+        places = [one for one in (*node.args.posonlyargs, *node.args.args) if one.arg not in {"self", "cls"}]
+        types = [ast.unparse(one.annotation).strip("'\"") if one.annotation else "" for one in places]
+        if len(places) > 2 and len(set(types)) < len(types) and node.name not in called:
+            confusable.append(f"{path}:{node.name}")
+    assert confusable == []
+
+
 def test_interfaces_have_at_most_5_methods() -> None:
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):

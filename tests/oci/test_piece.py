@@ -210,7 +210,7 @@ def test_a_piece_without_its_bytes_is_forgotten(tmp_path: Path) -> None:
 
 def test_a_record_that_is_none_is_forgotten(tmp_path: Path) -> None:
     with press(tmp_path) as one:
-        one.store.remember("piece", "key", {"digest": 5})
+        one.store.remember("piece", "key", record={"digest": 5})
         assert piece.recall("key", one.store) is None
 
 

@@ -82,19 +82,19 @@ def server() -> Iterator[int]:
 
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR])
 def test_an_answer_is_its_status(server: int, status: int) -> None:
-    assert probe.status("127.0.0.1", server, f"/{int(status)}") == status
+    assert probe.status("127.0.0.1", server, path=f"/{int(status)}") == status
 
 
 def test_no_answer_is_told_in_words(server: int) -> None:
-    assert "refused" in str(probe.status("127.0.0.1", ports.free_port(), "/"))
-    assert "closed connection" in str(probe.status("127.0.0.1", server, "/hangup"))
+    assert "refused" in str(probe.status("127.0.0.1", ports.free_port(), path="/"))
+    assert "closed connection" in str(probe.status("127.0.0.1", server, path="/hangup"))
 
 
 @pytest.mark.parametrize("path", ["/a b", "/ü", "/a\nb"])
 def test_a_path_that_cannot_be_asked_for_is_told_in_words(server: int, path: str) -> None:
-    assert isinstance(probe.status("127.0.0.1", server, path), str)
+    assert isinstance(probe.status("127.0.0.1", server, path=path), str)
 
 
 def test_a_program_that_says_nothing_is_not_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert probe.status("127.0.0.1", silent.getsockname()[1], "/", timeout=0.1) == "timed out"
+        assert probe.status("127.0.0.1", silent.getsockname()[1], path="/", timeout=0.1) == "timed out"

@@ -108,12 +108,12 @@ def test_a_process_that_is_killed_leaves_no_blob(tmp_path: Path) -> None:
 def test_a_record_is_kept_by_kind_and_key(tmp_path: Path) -> None:
     one = Store(tmp_path)
     assert one.recall("kind", "key") is None
-    one.remember("kind", "key", {"a": [1, "ü", None]})
-    one.remember("kind", "../other key", {"b": 2})
+    one.remember("kind", "key", record={"a": [1, "ü", None]})
+    one.remember("kind", "../other key", record={"b": 2})
     assert one.recall("kind", "key") == {"a": [1, "ü", None]}
     assert one.recall("kind", "../other key") == {"b": 2}
     assert one.recall("other", "key") is None
-    one.remember("kind", "key", {"a": 2})
+    one.remember("kind", "key", record={"a": 2})
     assert one.recall("kind", "key") == {"a": 2}
     assert len(files(tmp_path)) == 2
 
@@ -131,10 +131,10 @@ def test_a_record_is_kept_by_kind_and_key(tmp_path: Path) -> None:
 )
 def test_a_damaged_record_is_none(tmp_path: Path, data: bytes) -> None:
     one = Store(tmp_path)
-    one.remember("kind", "key", {"a": 1})
+    one.remember("kind", "key", record={"a": 1})
     (tmp_path / files(tmp_path)[0]).write_bytes(data)
     assert one.recall("kind", "key") is None
-    one.remember("kind", "key", {"a": 2})
+    one.remember("kind", "key", record={"a": 2})
     assert one.recall("kind", "key") == {"a": 2}
 
 
@@ -147,7 +147,7 @@ def test_a_store_that_is_a_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot read"):
         one.recall("kind", "key")
     with pytest.raises(StoreError, match="cannot write"):
-        one.remember("kind", "key", {})
+        one.remember("kind", "key", record={})
     with pytest.raises(StoreError, match="cannot lock"), one.lock("name"):
         pass
     with pytest.raises(StoreError, match="cannot write"), one.workspace():
@@ -269,7 +269,7 @@ def _work(root: Path, rounds: int) -> None:
             count = one.recall("count", "") or {"n": 0}
             # Long enough for others to come between, were there no lock.
             time.sleep(0.002)
-            one.remember("count", "", {"n": int(str(count["n"])) + 1})
+            one.remember("count", "", record={"n": int(str(count["n"])) + 1})
 
 
 def test_one_process_at_a_time_holds_a_lock(tmp_path: Path) -> None:

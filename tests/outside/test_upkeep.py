@@ -33,7 +33,7 @@ def test_what_images_and_cache_share_is_counted_once(tmp_path: Path) -> None:
     one = Store(cache)
     shared, alone = one.add(b"s" * 1000), one.add(b"a" * 100)
     assert link(one.path(shared), blob_path(images, shared))
-    one.remember("kind", "key", {"a": 1})
+    one.remember("kind", "key", record={"a": 1})
     (cache / "indexes").mkdir()
     (cache / "indexes/x").write_bytes(b"i" * 7)
     (cache / "y").write_bytes(b"o" * 3)
@@ -94,7 +94,7 @@ def test_a_blob_that_has_another_name_frees_no_room(tmp_path: Path) -> None:
 def test_what_killed_processes_left_goes(tmp_path: Path) -> None:
     cache, images = tmp_path / "cache", tmp_path / "images"
     one = Store(cache)
-    one.remember("kind", "key", {"a": 1})
+    one.remember("kind", "key", record={"a": 1})
     record = next(path for path in (cache / "records").rglob("*") if path.is_file())
     left = [cache / "tmp/blob-1", images / "tmp/blob-2", images / ".new-3", record.parent / ".new-4"]
     for path in left:

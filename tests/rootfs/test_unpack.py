@@ -90,10 +90,10 @@ def test_no_time_is_later_than_the_epoch() -> None:
 
 def test_one_file_under_another_path() -> None:
     rules = Rules(merged=True, epoch=TIME)
-    found = unpack.one_file(opened(FILES), "usr/bin/tool", "busybox/tool", rules)
+    found = unpack.one_file(opened(FILES), "usr/bin/tool", place="busybox/tool", rules=rules)
     assert trees.of_members(found) == {"/busybox/tool": f"file 0755 {trees.digest('tool')}"}
-    assert not list(unpack.one_file(opened(FILES), "usr/bin/none", "x", rules))
-    assert not list(unpack.one_file(opened(FILES), "usr/share/tool", "x", rules)), "a link is no file"
+    assert not list(unpack.one_file(opened(FILES), "usr/bin/none", place="x", rules=rules))
+    assert not list(unpack.one_file(opened(FILES), "usr/share/tool", place="x", rules=rules)), "a link is no file"
 
 
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"

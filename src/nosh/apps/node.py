@@ -200,7 +200,7 @@ def _start(folder: _Folder, manifest: Document) -> Start:
     main = _text(manifest, "main")
     script = _text(_table(manifest, "scripts"), "start")
     if script:
-        return _script(folder, script, main)
+        return _script(folder, script, main=main)
     for name, why in (
         (main, "main in package.json"),
         ("server.js", "npm's default"),
@@ -214,7 +214,7 @@ def _start(folder: _Folder, manifest: Document) -> Start:
     )
 
 
-def _script(folder: _Folder, script: str, main: str) -> Start:
+def _script(folder: _Folder, script: str, *, main: str) -> Start:
     way_out = f'name the program without a shell, in {SETTINGS}: [app] command = ["FILE", "ARGUMENT"]'
     sign = _SHELL.search(script)
     if sign:

@@ -101,7 +101,7 @@ def _part(job: Job, part: "Part", source: Source, package: Package) -> Ingredien
 
 def _part_members(part: "Part", package: Package, archive: deb.Archive, rules: Rules) -> Iterator[Member]:
     time = -1
-    for entry, body in unpack.one_file(archive, part.file, part.path, rules):
+    for entry, body in unpack.one_file(archive, part.file, place=part.path, rules=rules):
         time = entry.mtime
         yield entry, body
     if time < 0:

@@ -87,4 +87,4 @@ def _read(record: Record) -> Floor:
 
 def remember(key: str, floor: Floor, store: Store) -> None:
     """Keep the record of a level."""
-    store.remember("floor", key, asdict(floor))
+    store.remember("floor", key, record=asdict(floor))

@@ -54,7 +54,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser = context.parser(
         "build",
         "Make an image from an app's folder, a recipe (*.toml) or a name of the catalogue.",
-        "nosh build examples/node-express -t hello",
+        example="nosh build examples/node-express -t hello",
     )
     add = parser.add_argument
     add("thing", metavar="THING", help="folder, recipe file or catalogue name such as nodejs22:debug")
@@ -153,9 +153,9 @@ def _app(order: _Order, project: "Project") -> "list[Result]":
     for warning in plan.warnings:
         order.ctx.progress.warn(warning)
     name = images.full_name(order.options.tag or plan.name)
-    results = [_variant(order, project, plan, order.variant, name)]
+    results = [_variant(order, project, plan=plan, variant=order.variant, name=name)]
     if order.options.with_debug and order.variant != "debug":
-        results.append(_variant(order, project, plan, "debug", f"{name}-debug"))
+        results.append(_variant(order, project, plan=plan, variant="debug", name=f"{name}-debug"))
     return results
 
 
@@ -179,7 +179,7 @@ def _with_options(project: "Project", options: argparse.Namespace) -> "Project":
     return replace(project, wishes=wishes)
 
 
-def _variant(order: _Order, project: "Project", plan: "Plan", variant: str, name: str) -> "Result":
+def _variant(order: _Order, project: "Project", *, plan: "Plan", variant: str, name: str) -> "Result":
     from nosh.apps.execute import execute  # noqa: PLC0415 - start-up time
     from nosh.report import built  # noqa: PLC0415 - start-up time
     from nosh.sources import distributions  # noqa: PLC0415 - start-up time
@@ -203,7 +203,7 @@ def _keep(order: _Order, name: str, image: "Image") -> None:
     if order.options.load:
         from nosh.engines import commandline  # noqa: PLC0415 - start-up time
 
-        commandline.load(image, name, order.options.load, order.ctx.environment)
+        commandline.load(image, name, wanted=order.options.load, environment=order.ctx.environment)
 
 
 def _show(text: "partial[str]", document: "partial[dict[str, object]]", ctx: "Context") -> None:

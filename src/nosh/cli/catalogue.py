@@ -10,7 +10,7 @@ from nosh.report import text
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    parser = context.parser("catalogue", "List the base images that nosh can build.", "nosh catalogue")
+    parser = context.parser("catalogue", "List the base images that nosh can build.", example="nosh catalogue")
     parser.add_argument("--all", action="store_true", help="also the traditional userlands that nosh compares with")
     options = parser.parse_args(argv)
     rows = []

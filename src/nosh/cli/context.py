@@ -69,7 +69,7 @@ class _Brief(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """A verb's parser; `shared` are the options that other verbs have as well, which ``-h`` leaves out."""
 
-    def __init__(self, verb: str, about: str, example: str) -> None:
+    def __init__(self, verb: str, about: str, *, example: str) -> None:
         super().__init__(
             prog=f"nosh {verb}",
             description=about,
@@ -93,9 +93,9 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"cannot read the command line: {message}", hint=f"see {self.prog} --help")
 
 
-def parser(verb: str, about: str, example: str) -> Parser:
+def parser(verb: str, about: str, *, example: str) -> Parser:
     """Return a parser with the options that every verb has."""
-    result = Parser(verb, about, example)
+    result = Parser(verb, about, example=example)
     add = result.add_argument_group("everywhere").add_argument
     result.shared += [
         add("--store", metavar="DIR", help="keep packages and images below DIR (NOSH_STORE)"),
@@ -133,7 +133,7 @@ class Context:
         """What config.toml says."""
         return _settings(self.options.config or self.environment.get("NOSH_CONFIG", ""), self.environment)
 
-    def _folder(self, variable: str, default: str, below: str) -> Path:
+    def _folder(self, variable: str, default: str, *, below: str) -> Path:
         own = self.options.store or self.environment.get("NOSH_STORE")
         if own:
             return Path(own).absolute() / below
@@ -143,17 +143,17 @@ class Context:
     @cached_property
     def store(self) -> Store:
         """Packages, pieces and indexes."""
-        return Store(self._folder("XDG_CACHE_HOME", ".cache", "cache"))
+        return Store(self._folder("XDG_CACHE_HOME", ".cache", below="cache"))
 
     @cached_property
     def images(self) -> Path:
         """The layout of nosh's own images."""
-        return self._folder("XDG_DATA_HOME", ".local/share", "images")
+        return self._folder("XDG_DATA_HOME", ".local/share", below="images")
 
     @cached_property
     def state(self) -> Path:
         """What runs in the sandbox."""
-        return self._folder("XDG_STATE_HOME", ".local/state", "state")
+        return self._folder("XDG_STATE_HOME", ".local/state", below="state")
 
     @cached_property
     def progress(self) -> "output.Plain | output.Bars":
@@ -203,9 +203,10 @@ class Context:
 
     def _epoch(self) -> int:
         text = self.environment.get("SOURCE_DATE_EPOCH", "")
-        if text and not text.isdecimal():
+        # Eleven digits reach beyond the year 5000; a time of more could not be written as RFC 3339 says.
+        if text and not (text.isdecimal() and len(text) < 12):
             raise UsageError(
-                f"cannot use SOURCE_DATE_EPOCH {text!r}: it is no count of seconds",
+                f"cannot use SOURCE_DATE_EPOCH {text[:40]!r}: it is no count of seconds",
                 hint="set it to `date +%s`",
             )
         return int(text or 0)

@@ -14,7 +14,7 @@ from nosh.sources import aptconf, mirrors
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    parser = context.parser("doctor", "Show what works on this machine.", "nosh doctor")
+    parser = context.parser("doctor", "Show what works on this machine.", example="nosh doctor")
     options = parser.parse_args(argv)
     ctx = context.context(options)
     rows = []

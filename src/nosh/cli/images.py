@@ -13,7 +13,7 @@ from nosh.values.errors import ExitCode
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    parser = context.parser("images", "List the images that nosh has.", "nosh images --format json")
+    parser = context.parser("images", "List the images that nosh has.", example="nosh images --format json")
     options = parser.parse_args(argv)
     ctx = context.context(options)
     found = list(images.listing(ctx.images))

@@ -98,15 +98,15 @@ class Bars:
             progress = self._started()
             if step in self._tasks:
                 progress.remove_task(self._tasks.pop(step))
-            _line(progress, "green", "✓", f"{step}: {summary}")
+            _line(progress, "green", mark="✓", message=f"{step}: {summary}")
 
     def warn(self, message: str) -> None:
         """Print a warning above the bars."""
         with self._lock:
-            _line(self._started(), "yellow", "warning:", message)
+            _line(self._started(), "yellow", mark="warning:", message=message)
 
 
-def _line(progress: "Progress", style: str, mark: str, message: str) -> None:
+def _line(progress: "Progress", style: str, *, mark: str, message: str) -> None:
     from rich.text import Text  # noqa: PLC0415 - only with a terminal
 
     # A message is no markup: what stands in brackets is part of it.

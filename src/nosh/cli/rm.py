@@ -6,7 +6,9 @@ from nosh.oci import images
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    parser = context.parser("rm", "Remove images that nosh has, and what only they need.", "nosh rm hello:latest")
+    parser = context.parser(
+        "rm", "Remove images that nosh has, and what only they need.", example="nosh rm hello:latest"
+    )
     parser.add_argument("image", metavar="IMAGE", nargs="+", help="name of an image")
     options = parser.parse_args(argv)
     ctx = context.context(options)

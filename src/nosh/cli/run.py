@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
     parser = context.parser(
         "run",
         "Start an image in Docker, Podman or nosh's own sandbox (the first that works).",
-        "nosh run hello -d -p 3000:3000 --wait-http /health",
+        example="nosh run hello -d -p 3000:3000 --wait-http /health",
     )
     parser.add_argument("image", metavar="IMAGE", help="one of nosh's images")
     parser.add_argument("-d", "--detach", action="store_true", help="go on in the background")

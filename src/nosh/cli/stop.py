@@ -8,7 +8,9 @@ from nosh.engines import run as running
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    parser = context.parser("stop", "Stop a container that `nosh run -d` started, and remove it.", "nosh stop hello")
+    parser = context.parser(
+        "stop", "Stop a container that `nosh run -d` started, and remove it.", example="nosh stop hello"
+    )
     parser.add_argument("name", metavar="NAME", nargs="+", help="name of the container")
     parser.add_argument("--engine", choices=running.NAMES, default="", help="look in this one only")
     options = parser.parse_args(argv)

@@ -12,7 +12,7 @@ from nosh.values.errors import ExitCode
 def main(argv: list[str]) -> int:
     """Run the verb."""
     parser = context.parser(
-        "store", "Show, check or clean what nosh keeps on disk; safe beside a running build.", "nosh store info"
+        "store", "Show, check or clean what nosh keeps on disk; safe beside a running build.", example="nosh store info"
     )
     parser.add_argument("action", choices=("info", "verify", "prune"), help="what to do")
     parser.add_argument("--repair", action="store_true", help="verify: remove what is damaged; it is made again")

@@ -162,7 +162,7 @@ def podman(environment: Mapping[str, str]) -> CommandLine:
     return CommandLine("podman", "Podman", environment)
 
 
-def load(image: Image, name: str, wanted: str, environment: Mapping[str, str]) -> None:
+def load(image: Image, name: str, *, wanted: str, environment: Mapping[str, str]) -> None:
     """Hand an image to the wanted engine, or with ``auto`` to the first that works.
 
     Raises:

@@ -67,7 +67,7 @@ def start(engine: Engine, order: Order, *, path: str = "", timeout: float = 30.0
     addresses = tuple(f"http://{_reachable(port)}:{port.host}" for port in order.ports)
     if path:
         try:
-            _wait(engine, container, order, path, timeout)
+            _wait(engine, container, order=order, path=path, timeout=timeout)
         except BaseException:
             engine.stop(container)
             raise
@@ -91,11 +91,11 @@ def check_ports(order: Order) -> None:
         ports.listen(port).close()
 
 
-def _wait(engine: Engine, container: str, order: Order, path: str, timeout: float) -> None:
+def _wait(engine: Engine, container: str, *, order: Order, path: str, timeout: float) -> None:
     port = order.ports[0]
     end = time.monotonic() + timeout
     while True:
-        answer = probe.status(_reachable(port).strip("[]"), port.host, path)
+        answer = probe.status(_reachable(port).strip("[]"), port.host, path=path)
         if isinstance(answer, int) and answer < 400:
             return
         ended = engine.ended(container)

@@ -114,7 +114,7 @@ def _read(data: memoryview) -> Binary:
         raise FormatError("cannot read ELF file: it does not begin as one")
     kind, machine, _, _, start, _, flags, _, size, count = forms.header.unpack_from(data, 16)
     file = _File(data, forms, [], [], {})
-    _read_segments(file, start, size * count)
+    _read_segments(file, start, size=size * count)
     dynamic, needed = _read_tags(file)
     tags = file.tags
     return Binary(
@@ -135,20 +135,20 @@ def _read(data: memoryview) -> Binary:
     )
 
 
-def _part(file: _File, offset: int, size: int) -> memoryview:
+def _part(file: _File, offset: int, *, size: int) -> memoryview:
     part = file.data[offset : offset + size]
     if len(part) != size:
         raise FormatError("cannot read ELF file: it ends early")
     return part
 
 
-def _read_segments(file: _File, start: int, size: int) -> None:
+def _read_segments(file: _File, start: int, *, size: int) -> None:
     # Object files have no program headers, and some tools then write a size of their own for one.
     form = file.forms.segment
     if size % form.size:
         raise FormatError("cannot read ELF file: its program headers are of another size")
     of_type, of_offset, of_address, of_size, of_align = file.forms.places
-    for row in form.iter_unpack(_part(file, start, size)):
+    for row in form.iter_unpack(_part(file, start, size=size)):
         kind = row[of_type]
         if kind == _LOAD:
             file.loads.append((row[of_address], row[of_size], row[of_offset]))
@@ -165,7 +165,7 @@ def _read_tags(file: _File) -> tuple[bool, list[int]]:
     offset, size = found
     form = file.forms.tag
     needed = []
-    for tag, value in form.iter_unpack(_part(file, offset, min(size - size % form.size, _TABLE))):
+    for tag, value in form.iter_unpack(_part(file, offset, size=min(size - size % form.size, _TABLE))):
         if tag == _NEEDED:
             needed.append(value)
         elif tag:
@@ -206,7 +206,7 @@ def _folders(file: _File, tag: int) -> tuple[str, ...]:
 def _interpreter(file: _File) -> str:
     for kind, offset, size, _ in file.others:
         if kind == _INTERP:
-            text = bytes(_part(file, offset, min(size, _TEXT)))
+            text = bytes(_part(file, offset, size=min(size, _TEXT)))
             return text.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
     return ""
 
@@ -253,7 +253,7 @@ def _isa(file: _File) -> int:
     level = 0
     for kind, offset, size, align in file.others:
         if kind == _PROPERTY:
-            notes = _part(file, offset, min(size, _NOTES))
+            notes = _part(file, offset, size=min(size, _NOTES))
             for properties in _properties(file.forms, notes, 8 if align == 8 else 4):
                 level |= _level(file.forms, properties)
     return level

@@ -129,18 +129,18 @@ def _configured(texts: Mapping[str, str], path: str, outer: tuple[str, ...]) -> 
         words = line.split("#", 1)[0].strip(" \t\r\f\v")
         keyword, *arguments = words.split() or [""]
         if keyword == "include" and arguments:
-            for included in _included(texts, arguments, dirname(path)):
+            for included in _included(texts, arguments, folder=dirname(path)):
                 yield from _configured(texts, included, (*outer, path))
         elif not (keyword == "hwcap" and arguments) and words.rstrip("/"):
             yield words.rstrip("/")
 
 
-def _included(paths: Iterable[str], patterns: Iterable[str], folder: str) -> Iterator[str]:
+def _included(paths: Iterable[str], patterns: Iterable[str], *, folder: str) -> Iterator[str]:
     for pattern in patterns:
-        yield from _matching(paths, pattern, folder)
+        yield from _matching(paths, pattern, folder=folder)
 
 
-def _matching(paths: Iterable[str], pattern: str, folder: str) -> list[str]:
+def _matching(paths: Iterable[str], pattern: str, *, folder: str) -> list[str]:
     wanted = normpath(pattern if pattern.startswith("/") else f"/{folder}/{pattern}")[1:].split("/")
     return sorted(path for path in paths if _matches(path.split("/"), wanted))
 
@@ -168,7 +168,7 @@ def select(files: Files, directories: Iterable[str], *, architecture: str) -> Se
     libraries: list[Library] = []
     links: list[tuple[str, str]] = []
     seen: set[str] = set()
-    for directory, real, hwcaps in _folders(files, names, directories):
+    for directory, real, hwcaps in _folders(files, names, directories=directories):
         if real in seen:
             continue
         seen.add(real)
@@ -176,7 +176,7 @@ def select(files: Files, directories: Iterable[str], *, architecture: str) -> Se
         for soname, one in chosen.items():
             path = f"{directory}/{one.name if hwcaps else soname}"
             libraries.append(Library(soname, path, one.flags, hwcaps, one.level if hwcaps else 0))
-            if not hwcaps and not one.is_link and _wants_link(files, real, one.name, soname):
+            if not hwcaps and not one.is_link and _wants_link(files, real, name=one.name, soname=soname):
                 links.append((f"{real}/{soname}", one.name))
     return Selection(tuple(libraries), tuple(links))
 
@@ -187,7 +187,7 @@ def _is_library(name: str) -> bool:
     return (name.startswith(("lib", "ld-")) and ".so" in name) or name.startswith(("ld.so.", "ld64.so."))
 
 
-def _folders(files: Files, names: Iterable[str], directories: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+def _folders(files: Files, names: Iterable[str], *, directories: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """Yield each folder to search, where it really is, and its name if it is one of ``glibc-hwcaps``."""
     for directory in directories:
         real = _resolve(files, directory)
@@ -268,7 +268,7 @@ def _flags(binary: Binary, architecture: str) -> int:
     return _OTHERS.get(key, 0) | added.get(binary.flags & bits, 0)
 
 
-def _wants_link(files: Files, folder: str, name: str, soname: str) -> bool:
+def _wants_link(files: Files, folder: str, *, name: str, soname: str) -> bool:
     if "/" in soname or soname == name or isinstance(files.get(f"{folder}/{soname}"), Binary):
         return False
     return _resolve(files, f"{folder}/{soname}") != _resolve(files, f"{folder}/{name}")

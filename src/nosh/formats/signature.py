@@ -5,7 +5,7 @@ from collections.abc import Collection
 from nosh.values.errors import VerificationError
 
 
-def verified(message: bytes, keyring: bytes, trusted: Collection[str]) -> bytes:
+def verified(message: bytes, keyring: bytes, *, trusted: Collection[str]) -> bytes:
     """Return the text that a clear-signed message signs; nothing outside of it can be trusted.
 
     Args:

@@ -112,7 +112,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[tuple[Entry, Iterable[memoryview]]
             extra |= _meta(stream, flag, size)
             stream.skip(padding)
             continue
-        entry = _entry(block, flag, extra)
+        entry = _entry(block, flag, extra=extra)
         size = entry.size
         body = _Body(stream, size)
         yield entry, body
@@ -174,7 +174,7 @@ def _pax(data: bytes) -> Iterator[tuple[str, str]]:
         yield key.decode(errors=_ESCAPE), value.decode(errors=_ESCAPE)
 
 
-def _entry(block: bytes, flag: bytes, extra: dict[str, str]) -> Entry:
+def _entry(block: bytes, flag: bytes, *, extra: dict[str, str]) -> Entry:
     path = extra.get("path") or _name(block)
     kind = _KINDS.get(flag)
     if kind is None:
@@ -254,7 +254,7 @@ def header(entry: Entry) -> bytes:
     ):
         if value >= 8**digits:
             records.append((key, b"%d" % value))
-    block = _ustar(entry, short, prefix, target, _FLAGS[entry.kind])
+    block = _ustar(entry, short, prefix=prefix, target=target, flag=_FLAGS[entry.kind])
     return (_pax_header(records) if records else b"") + block
 
 
@@ -273,7 +273,7 @@ def _split(name: bytes) -> tuple[bytes, bytes]:
     return b"", b""
 
 
-def _ustar(entry: Entry, name: bytes, prefix: bytes, target: bytes, flag: bytes) -> bytes:
+def _ustar(entry: Entry, name: bytes, *, prefix: bytes, target: bytes, flag: bytes) -> bytes:
     before = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (
         name.ljust(100, b"\0"),
         entry.mode,
@@ -296,7 +296,7 @@ def _ustar(entry: Entry, name: bytes, prefix: bytes, target: bytes, flag: bytes)
 def _pax_header(records: list[tuple[bytes, bytes]]) -> bytes:
     data = b"".join(_record(key, value) for key, value in records)
     about = Entry(path="PaxHeader", kind=Kind.FILE, mode=0o644, size=len(data))
-    return _ustar(about, b"PaxHeader", b"", b"", b"x") + data + padding(len(data))
+    return _ustar(about, b"PaxHeader", prefix=b"", target=b"", flag=b"x") + data + padding(len(data))
 
 
 def _record(key: bytes, value: bytes) -> bytes:

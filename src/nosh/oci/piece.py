@@ -183,7 +183,7 @@ def recall(key: str, store: Store) -> Piece | None:
 
 def remember(key: str, piece: Piece, store: Store) -> None:
     """Keep a piece for whoever asks for the same again."""
-    store.remember("piece", key, pack(piece))
+    store.remember("piece", key, record=pack(piece))
 
 
 def assemble(press: Press, directories: Sequence[Entry], pieces: Sequence[Piece]) -> Layer:

@@ -161,7 +161,7 @@ class _Target:
             elif before:
                 self._compare(parent, name, entry, body)
             else:
-                self._drop(parent, name, path)
+                self._drop(parent, name, path=path)
                 self._write(parent, name, entry, body)
 
     @contextmanager
@@ -173,7 +173,7 @@ class _Target:
                 done = f"{done}/{part}".lstrip("/")
                 if make and _try_make(current, part):
                     self._folders[done] = Entry(done, Kind.DIRECTORY, 0o755)
-                inner = _enter(current, part, path)
+                inner = _enter(current, part, path=path)
                 os.close(current)
                 current = inner
             yield current
@@ -257,21 +257,21 @@ class _Target:
             if mark == _OPAQUE:
                 self._clear(parent, folder, placed)
             else:
-                self._uncover(parent, name, f"{folder}/{name}".lstrip("/"), placed)
+                self._uncover(parent, name, path=f"{folder}/{name}".lstrip("/"), placed=placed)
 
     def _clear(self, parent: int, folder: str, placed: dict[str, Kind]) -> None:
         for name in os.listdir(parent):
-            self._uncover(parent, name, f"{folder}/{name}".lstrip("/"), placed)
+            self._uncover(parent, name, path=f"{folder}/{name}".lstrip("/"), placed=placed)
 
-    def _uncover(self, parent: int, name: str, path: str, placed: dict[str, Kind]) -> None:
+    def _uncover(self, parent: int, name: str, *, path: str, placed: dict[str, Kind]) -> None:
         kind = placed.get(path)
         if kind is None:
-            self._drop(parent, name, path)
+            self._drop(parent, name, path=path)
         elif kind is Kind.DIRECTORY:
             with self._open(path) as folder:
                 self._clear(folder, path, placed)
 
-    def _drop(self, parent: int, name: str, path: str) -> None:
+    def _drop(self, parent: int, name: str, *, path: str) -> None:
         try:
             is_folder = _is_folder(parent, name)
         except FileNotFoundError:
@@ -307,7 +307,7 @@ def _is_folder(parent: int, name: str) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
 
 
-def _enter(current: int, part: str, path: str) -> int:
+def _enter(current: int, part: str, *, path: str) -> int:
     try:
         return os.open(part, _FOLDER, dir_fd=current)
     except OSError as error:

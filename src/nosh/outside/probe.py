@@ -3,7 +3,7 @@
 import http.client
 
 
-def status(address: str, port: int, path: str, *, timeout: float = 2.0) -> int | str:
+def status(address: str, port: int, *, path: str, timeout: float = 2.0) -> int | str:
     """Return the HTTP status of a request, or why there was no answer."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:

@@ -182,12 +182,12 @@ def _init(spec: Spec, control: socket.socket) -> NoReturn:
 def _enter(spec: Spec) -> None:
     # Only now: a changed root is the root of every process that shares our mounts, and the relay needs the host's.
     _call("unshare", _NEWNS)
-    _mount(None, "/", None, _REC | _PRIVATE)
+    _mount(None, "/", kind=None, flags=_REC | _PRIVATE)
     devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in _DEVICES if Path("/dev", name).exists()}
     resolver = _text("/etc/resolv.conf") if spec["host_network"] else ""
     lower = os.open(spec["root"], os.O_PATH | os.O_DIRECTORY)
     # The layer that programs write to is memory. It hides the image's folder, which stays open by its descriptor.
-    _mount("tmpfs", spec["root"], "tmpfs", _NOSUID, "mode=0755")
+    _mount("tmpfs", spec["root"], kind="tmpfs", flags=_NOSUID, data="mode=0755")
     os.chdir(spec["root"])
     for folder in ("upper", "work", "root"):
         Path(folder).mkdir()
@@ -196,7 +196,7 @@ def _enter(spec: Spec) -> None:
     if spec["all_users"]:
         os.chown("upper", status.st_uid, status.st_gid)
     layers = f"lowerdir=/proc/self/fd/{lower},upperdir=upper,workdir=work,userxattr"
-    _mount("overlay", "root", "overlay", _NOSUID, layers)
+    _mount("overlay", "root", kind="overlay", flags=_NOSUID, data=layers)
     os.chdir("root")
     # The image may bring Python modules of its own, which are not for us.
     sys.path.clear()
@@ -204,17 +204,17 @@ def _enter(spec: Spec) -> None:
     _call("syscall", _PIVOT_ROOT[os.uname().machine], b".", b".")
     for folder in ("/proc", "/dev", "/etc", spec["workdir"]):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+    _mount("proc", "/proc", kind="proc", flags=_NOSUID | _NODEV | _NOEXEC)
     _devices(devices)
     _protect_proc()
     _names(spec["hostname"], resolver)
     _call("umount2", b".", _DETACH)
     os.chdir("/")
     if spec["read_only"]:
-        _mount(None, "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID)
+        _mount(None, "/", kind=None, flags=_REMOUNT | _BIND | _RDONLY | _NOSUID)
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+def _mount(source: str | None, target: str, *, kind: str | None, flags: int, data: str | None = None) -> None:
     words = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
     try:
         _call("mount", *words[:3], flags, words[3])
@@ -230,25 +230,25 @@ def _text(path: str) -> str:
 
 
 def _devices(found: dict[str, int]) -> None:
-    _mount("tmpfs", "/dev", "tmpfs", _NOSUID, "mode=0755")
+    _mount("tmpfs", "/dev", kind="tmpfs", flags=_NOSUID, data="mode=0755")
     for name, descriptor in found.items():
         Path("/dev", name).touch()
-        _mount(f"/proc/self/fd/{descriptor}", f"/dev/{name}", None, _BIND)
+        _mount(f"/proc/self/fd/{descriptor}", f"/dev/{name}", kind=None, flags=_BIND)
         os.close(descriptor)
     for name, target in _DEVICE_LINKS.items():
         Path("/dev", name).symlink_to(target)
     Path("/dev/shm").mkdir()  # noqa: S108 - the sandbox's own
-    _mount("tmpfs", "/dev/shm", "tmpfs", _NOSUID | _NODEV, "mode=1777")  # noqa: S108 - the sandbox's own
+    _mount("tmpfs", "/dev/shm", kind="tmpfs", flags=_NOSUID | _NODEV, data="mode=1777")  # noqa: S108 - the sandbox's own
 
 
 def _protect_proc() -> None:
     for path in (f"/proc/{name}" for name in _PROC_READ_ONLY):
         if Path(path).exists():
-            _mount(path, path, None, _BIND | _REC)
-            _mount(None, path, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | _NOEXEC)
+            _mount(path, path, kind=None, flags=_BIND | _REC)
+            _mount(None, path, kind=None, flags=_REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | _NOEXEC)
     for path in (f"/proc/{name}" for name in _PROC_HIDDEN):
         if Path(path).exists():
-            _mount("/dev/null", path, None, _BIND)
+            _mount("/dev/null", path, kind=None, flags=_BIND)
 
 
 def _names(hostname: str, resolver: str) -> None:

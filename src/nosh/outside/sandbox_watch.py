@@ -176,7 +176,7 @@ def _forget(name: str, folder: Path) -> None:
         (folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
-def _watch(spec: int, answer: int, name: str, folder: Path) -> int:
+def _watch(spec: int, answer: int, *, name: str, folder: Path) -> int:
     with os.fdopen(spec, "rb") as file:
         launched = _unpack(file.read())
     try:
@@ -217,7 +217,7 @@ def main() -> int:
     spec, answer, name, folder = sys.argv[1:]
     if os.fork():
         return 0
-    return _watch(int(spec), int(answer), name, Path(folder))
+    return _watch(int(spec), int(answer), name=name, folder=Path(folder))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class Store:
             raise _translate("read", self.root, error) from error
         return document if isinstance(document, dict) else None
 
-    def remember(self, kind: str, key: str, record: Record) -> None:
+    def remember(self, kind: str, key: str, *, record: Record) -> None:
         """Keep a record under a key, in place of an older one."""
         path = self._record(kind, key)
         # Not synced: a record that a power cut damages is no record, and is made again.

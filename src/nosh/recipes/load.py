@@ -122,10 +122,10 @@ def _patterns(table: Table, key: str) -> tuple[str, ...]:
 
 
 def _path(row: Table, key: str) -> str:
-    return _plain(row, key, row.text(key, required=True))
+    return _plain(row, key, path=row.text(key, required=True))
 
 
-def _plain(row: Table, key: str, path: str) -> str:
+def _plain(row: Table, key: str, *, path: str) -> str:
     if path and (not _PATH.fullmatch(path) or "/../" in path + "/" or "/./" in path + "/"):
         row.note(f"{key} {path!r} has to be a plain absolute path", key)
     return path.lstrip("/")
@@ -149,7 +149,7 @@ def _user(row: Table) -> User:
     name, home = _account(row), row.text("home", "/nonexistent")
     if not row.has("uid"):
         row.note("uid is missing")
-    _plain(row, "home", home)
+    _plain(row, "home", path=home)
     uid = row.number("uid")
     return User(name, uid, row.number("gid", uid), home, row.mode("home-mode", 0))
 
@@ -184,7 +184,7 @@ def _upstream(row: Table) -> Upstream:
     kind = row.text("kind", required=True)
     if kind and kind not in UPSTREAM_KINDS:
         row.note(f"unknown upstream kind {kind} ({hint(kind, UPSTREAM_KINDS)})", "kind")
-    files = row.table("files").map(lambda inner, member: _plain(inner, member, inner.text(member)))
+    files = row.table("files").map(lambda inner, member: _plain(inner, member, path=inner.text(member)))
     digests = row.table("digests").map(lambda inner, key: _digests(inner.table(key)))
     if not files:
         row.note("files is missing, or empty")

@@ -87,7 +87,7 @@ class Table:
         """Say that the key may be there."""
         self._known.add(key)
 
-    def _value(self, key: str, kind: type[T], name: str, default: T) -> T:
+    def _value(self, key: str, kind: type[T], *, name: str, default: T) -> T:
         self._known.add(key)
         value = self._data.get(key, default)
         if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
@@ -99,11 +99,11 @@ class Table:
         """Return a string."""
         if required and key not in self._data:
             self.note(f"{key} is missing")
-        return self._value(key, str, "a string", default)
+        return self._value(key, str, name="a string", default=default)
 
     def number(self, key: str, default: int = 0) -> int:
         """Return an integer that is not negative."""
-        value = self._value(key, int, "a whole number", default)
+        value = self._value(key, int, name="a whole number", default=default)
         if value < 0:
             self.note(f"{key} has to be 0 or more", key)
             return default
@@ -111,7 +111,7 @@ class Table:
 
     def flag(self, key: str, *, default: bool = False) -> bool:
         """Return a truth value."""
-        return self._value(key, bool, "true or false", default)
+        return self._value(key, bool, name="true or false", default=default)
 
     def mode(self, key: str, default: int) -> int:
         """Return permission bits, written as an octal string like ``"0755"``."""
@@ -123,7 +123,7 @@ class Table:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return an array of strings."""
-        values: list[object] = self._value(key, list, "an array of strings", [])
+        values: list[object] = self._value(key, list, name="an array of strings", default=[])
         if not all(isinstance(value, str) for value in values):
             self.note(f"{key} has to be an array of strings", key)
             return ()
@@ -131,7 +131,7 @@ class Table:
 
     def numbers(self, key: str) -> tuple[int, ...]:
         """Return an array of integers."""
-        values: list[object] = self._value(key, list, "an array of whole numbers", [])
+        values: list[object] = self._value(key, list, name="an array of whole numbers", default=[])
         if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
             self.note(f"{key} has to be an array of whole numbers", key)
             return ()
@@ -139,12 +139,12 @@ class Table:
 
     def table(self, key: str) -> "Table":
         """Return a table below this one, empty if it is not there."""
-        data: dict[str, object] = self._value(key, dict, "a table", {})
+        data: dict[str, object] = self._value(key, dict, name="a table", default={})
         return Table(data, (*self._path, key), self._mistakes)
 
     def tables(self, key: str) -> tuple["Table", ...]:
         """Return an array of tables."""
-        values: list[object] = self._value(key, list, "an array of tables", [])
+        values: list[object] = self._value(key, list, name="an array of tables", default=[])
         found = []
         for number, value in enumerate(values):
             if isinstance(value, dict):

@@ -106,7 +106,7 @@ def _program(path: str, binary: Binary, image: _Image) -> Iterator[Missing]:
         return
     wanted: Mapping[str, tuple[str, ...]] = dict(binary.verneed)
     for library in binary.needed:
-        found = _library(library, path, binary, image)
+        found = _library(library, path, binary=binary, image=image)
         if found is None:
             yield Missing(path, library, f"needs {library}", absent=True)
             continue
@@ -123,7 +123,7 @@ def _program(path: str, binary: Binary, image: _Image) -> Iterator[Missing]:
             )
 
 
-def _library(name: str, program: str, binary: Binary, image: _Image) -> Binary | None:
+def _library(name: str, program: str, *, binary: Binary, image: _Image) -> Binary | None:
     origin = "/" + posixpath.dirname(program)
     own = binary.runpath or binary.rpath
     folders = [folder.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for folder in own]

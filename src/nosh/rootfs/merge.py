@@ -72,7 +72,7 @@ def _there(tree: dict[str, Place], owner: str, node: Node, *, free: bool) -> boo
         tree[node.entry.path] = Place(owner, node)
         return False
     if not _same(there.node, node):
-        raise _conflict(node.entry.path, there.owner, owner)
+        raise _conflict(node.entry.path, there.owner, other=owner)
     return True
 
 
@@ -97,7 +97,7 @@ def _same(one: Node, other: Node) -> bool:
     )
 
 
-def _conflict(path: str, one: str, other: str) -> ConflictError:
+def _conflict(path: str, one: str, *, other: str) -> ConflictError:
     return ConflictError(
         f"cannot put {one} and {other} into one image: both bring /{path}, with different contents",
         hint="leave one of them out, or cut the path with `cut` in the recipe",
@@ -107,7 +107,7 @@ def _conflict(path: str, one: str, other: str) -> ConflictError:
 def _directory(tree: dict[str, Place], owner: str, entry: Entry, wanted: dict[str, Entry]) -> None:
     there = tree.get(entry.path)
     if there and there.node.entry.kind is not Kind.DIRECTORY:
-        raise _conflict(entry.path, there.owner, owner)
+        raise _conflict(entry.path, there.owner, other=owner)
     if there:
         # As dpkg does: who comes first decides on mode and owner; the newest time is kept.
         known = there.node.entry

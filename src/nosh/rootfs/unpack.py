@@ -48,7 +48,7 @@ def text_file(path: str, data: bytes, time: int, *, mode: int = 0o644) -> Member
     return Entry(path, Kind.FILE, mode, mtime=time, size=len(data)), (data,)
 
 
-def one_file(archive: Archive, path: str, place: str, rules: Rules) -> Iterator[Member]:
+def one_file(archive: Archive, path: str, *, place: str, rules: Rules) -> Iterator[Member]:
     """Yield one file of a package under another path, if it has it."""
     choose = selector(Rules(merged=rules.merged, epoch=rules.epoch))
     for entry, body in archive.data:

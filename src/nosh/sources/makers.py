@@ -85,11 +85,11 @@ def _keep(wanted: Wanted, member: str, chunks: Iterable[bytes | memoryview], sto
     with store.write() as writer:
         for chunk in chunks:
             writer.write(chunk)
-        _check(wanted, member, writer.digest(), wanted.members[member])
+        _check(wanted, member, found=writer.digest(), pinned=wanted.members[member])
         writer.commit()
 
 
-def _check(wanted: Wanted, member: str, found: Digest, pinned: Digest) -> None:
+def _check(wanted: Wanted, member: str, *, found: Digest, pinned: Digest) -> None:
     if found != pinned:
         raise VerificationError(
             f"cannot trust {member} of {wanted.name} {wanted.version}: its digest is {found}, the recipe pins {pinned}",

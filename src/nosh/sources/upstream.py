@@ -36,7 +36,7 @@ def fetch(wanted: Wanted, platform: Platform, *, web: Web, store: Store, tools: 
         step = f"{wanted.name} {wanted.version}"
         progress.begin(step, 0)
         origin = makers.bring(wanted, platform, web, store, tools)
-        store.remember("origin", _origin_key(wanted), {"from": origin})
+        store.remember("origin", _origin_key(wanted), record={"from": origin})
         progress.end(step, f"from {origin}")
 
 

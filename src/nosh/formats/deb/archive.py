@@ -82,14 +82,14 @@ def _members(file: BinaryIO) -> Iterator[tuple[str, BinaryIO, int]]:
         start, position = position + _HEADER, position + _HEADER + int(size)
         if position > end:
             raise FormatError("cannot read package: it ends inside a member")
-        yield name.decode("ascii", "replace"), cast("BinaryIO", _Window(file, start, int(size))), int(made)
+        yield name.decode("ascii", "replace"), cast("BinaryIO", _Window(file, start, size=int(size))), int(made)
         position += position % 2
 
 
 class _Window(io.RawIOBase):
     """One member as a file of its own."""
 
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+    def __init__(self, file: BinaryIO, start: int, *, size: int) -> None:
         super().__init__()
         self._file, self._position, self._left = file, start, size
 

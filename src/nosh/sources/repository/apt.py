@@ -104,7 +104,9 @@ class Repository:
         from nosh.sources.repository import suites  # noqa: PLC0415 - only asked after a failure
 
         suite = self.release.suites[0]
-        return suites.providers(self.access, self.mirror.archive(suite.archive), suite, self.platform, path_end)
+        return suites.providers(
+            self.access, self.mirror.archive(suite.archive), suite=suite, platform=self.platform, path_end=path_end
+        )
 
 
 def connect(release: Release, platform: Platform, mirrors: Iterable[Mirror], access: Access) -> Repository:

@@ -57,7 +57,7 @@ def _table(repository: "Repository", suite: Suite, key: str) -> Table:
             raise
         access.progress.warn(f"{error.message}: the newer lists are used")
         return Table(newer)
-    access.store.remember("suite", key, {"table": name, "date": date, "asked": clock.now()})
+    access.store.remember("suite", key, record={"table": name, "date": date, "asked": clock.now()})
     return Table(access.store.root / "indexes" / name)
 
 
@@ -73,7 +73,7 @@ def _update(repository: "Repository", suite: Suite, address: str, known_date: in
                 f"cannot trust {http.redact(address)}: it is older than what it showed before",
                 hint="somebody may hold updates back: use another mirror (--mirror URL)",
             )
-        listing = _listing(release, repository.platform.debian, address)
+        listing = _listing(release, repository.platform.debian, address=address)
         name = f"{digests.hex_of(listing.digest)}-{table.LAYOUT}.sqlite"
         path = repository.access.store.root / "indexes" / name
         if path.exists():
@@ -100,7 +100,7 @@ def _release_file(repository: "Repository", suite: Suite, address: str) -> Relea
             repository.access.progress.warn(f"{where} is used without checking its signature (--insecure)")
         else:
             keyring = repository.access.keyring or release.keys()
-            text = signature.verified(data, keyring, () if repository.access.keyring else release.trusted)
+            text = signature.verified(data, keyring, trusted=() if repository.access.keyring else release.trusted)
         file = releases.read(text.decode("utf-8", "replace"))
         at = repository.mirror.time or clock.now()
         releases.check(
@@ -120,7 +120,7 @@ def _unsigned(data: bytes) -> bytes:
     return data[begin + 2 : end] if 0 <= begin < end else data
 
 
-def _listing(release: ReleaseFile, architecture: str, address: str) -> Listing:
+def _listing(release: ReleaseFile, architecture: str, *, address: str) -> Listing:
     for ending in (".xz", ".gz", ""):
         found = release.listings.get(f"{_COMPONENT}/binary-{architecture}/Packages{ending}")
         if found:
@@ -179,7 +179,7 @@ def _another(package: Package, size: str) -> VerificationError:
     )
 
 
-def providers(access: "Access", archive: str, suite: Suite, platform: Platform, path_end: str) -> tuple[str, ...]:
+def providers(access: "Access", archive: str, *, suite: Suite, platform: Platform, path_end: str) -> tuple[str, ...]:
     """Return packages that have a file whose path ends so, from the archive's list of contents.
 
     The list is not verified: it is good for advice, and for nothing else.
