@@ -209,11 +209,13 @@ def _check(piece: Piece) -> None:
         if entry.kind is Kind.HARDLINK and entry.target not in files:
             raise FormatError(f"/{entry.path} is another name of /{entry.target}, which is not in it")
         files.add(entry.path)
+    folders = {""}
     for entry in (*(node.entry for node in piece.nodes), *piece.directories):
         path = entry.path if entry.kind is Kind.DIRECTORY else dirname(entry.path)
-        while path:
+        while path not in folders:
             if path in files:
                 raise FormatError(f"/{entry.path} cannot be where /{path} is no folder")
+            folders.add(path)
             path = dirname(path)
 
 
