@@ -188,7 +188,7 @@ def test_a_disk_that_becomes_full(tmp_path: Path, megabytes: int) -> None:
 
 
 def test_settings_of_the_environment_that_make_no_sense(tmp_path: Path) -> None:
-    for text in ("today", "-1", "9" * 12, "9" * 5000):
+    for text in ("today", "-1", "253402300800", "9" * 5000):
         refused(bare(tmp_path, "build", "static", SOURCE_DATE_EPOCH=text), 2, "SOURCE_DATE_EPOCH")
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 APT = Path("/etc/apt")
 # The same for every terminal, so that the help can be compared with the reference.
 _WIDTH = 100
+# Of the year 9999, the last one that RFC 3339 can write.
+_LAST_SECOND = 253402300799
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -203,8 +205,7 @@ class Context:
 
     def _epoch(self) -> int:
         text = self.environment.get("SOURCE_DATE_EPOCH", "")
-        # Eleven digits reach beyond the year 5000; a time of more could not be written as RFC 3339 says.
-        if text and not (text.isdecimal() and len(text) < 12):
+        if text and not (text.isdecimal() and len(text) <= len(str(_LAST_SECOND)) and int(text) <= _LAST_SECOND):
             raise UsageError(
                 f"cannot use SOURCE_DATE_EPOCH {text[:40]!r}: it is no count of seconds",
                 hint="set it to `date +%s`",
