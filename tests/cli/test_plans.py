@@ -36,7 +36,7 @@ def test_the_plan_of_a_base_is_its_levels_and_packages(capsys: pytest.CaptureFix
     text = capsys.readouterr().out
     assert main.main([*words, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["schema"], document["platform"]) == ("nosh/plan/1", "linux/arm64")
+    assert (document["schema"], document["platform"]) == ("nosh/base-plan/1", "linux/arm64")
     assert text.splitlines()[0] == (
         f"{document['recipe']} on {document['release']} for linux/arm64, variant {document['variant']}"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.end_to_end.conftest import EXAMPLE, Nosh
+from tests.simulators import schemas
 
 from nosh.oci import layout, validate
 from nosh.oci.image import Image
@@ -47,10 +48,13 @@ def test_both_routes_answer(nosh: Nosh, engine: str) -> None:
     name = f"nosh-test-{engine}-{os.getpid()}"
     port = ports.free_port()
     publish = f"{port}:3000"
-    done = nosh("run", "hello", "-d", "--engine", engine, "--name", name, "-p", publish, "--wait-http", "/health")
+    words = ("-d", "--engine", engine, "--name", name, "-p", publish, "--wait-http", "/health", "--format", "json")
+    done = nosh("run", "hello", *words)
     assert done.code == 0, done.err
     try:
-        address = done.out.strip()
+        schemas.check(done.json)
+        address = f"http://127.0.0.1:{port}"
+        assert done.json["addresses"] == [address]
         answer = fetch(address + "/")
         assert isinstance(answer, dict)
         assert answer["message"] == "Hello from a container with no shell"
@@ -180,6 +184,7 @@ def test_labels_say_where_it_came_from(nosh: Nosh, tmp_path: Path) -> None:
 
 
 def test_json_tells_packages_layers_sizes_and_times(hello: dict[str, object]) -> None:
+    schemas.check(hello)
     packages = hello["packages"]
     layers = hello["layers"]
     assert isinstance(packages, list)

@@ -99,6 +99,17 @@ def test_healthy_reached_and_stopped(engine: Engine, image: Image) -> None:
             socket.create_connection(("127.0.0.1", number), 1)
 
 
+def test_copies_run_side_by_side_on_the_same_port_inside(engine: Engine, image: Image) -> None:
+    one, two = ports.free_port(), ports.free_port(near=40000)
+    with (
+        started(engine, order_of(image, "serve", published=(Port(one, 3000),)), "/"),
+        started(engine, order_of(image, "serve", published=(Port(two, 3000),)), "/"),
+    ):
+        for number in (one, two):
+            with urllib.request.urlopen(f"http://127.0.0.1:{number}/", timeout=5) as response:
+                assert response.read() == b"2"
+
+
 def test_the_address_is_where_the_port_is_open(engine: Engine, image: Image) -> None:
     number = ports.free_port()
     order = order_of(image, "serve", published=(Port(number, 3000, "127.0.0.1"),))

@@ -88,7 +88,7 @@ def summary(result: Result) -> str:
 def base_plan(selected: "Selected", platform: "Platform") -> dict[str, object]:
     """Return what would be built of a recipe, as JSON values."""
     return {
-        "schema": "nosh/plan/1",
+        "schema": "nosh/base-plan/1",
         "recipe": selected.name,
         "release": selected.release,
         "variant": selected.variant,
